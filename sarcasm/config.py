@@ -1,0 +1,133 @@
+"""The config of a run: every option, typed.
+
+Option classes live beside what they steer; this module gathers them, checks what Hydra lets pass, and derives from the
+config what other parts need of it: its leaves (parameters of the run) and its identity (a hash over the leaves that can
+change a result).
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, is_dataclass
+from typing import Any, cast
+
+from hydra.core.config_store import ConfigStore
+from omegaconf import MISSING, DictConfig, OmegaConf
+
+from sarcasm import help as help_page
+from sarcasm.corpus import Dataset
+from sarcasm.embeddings import PCA, Embedding
+from sarcasm.errors import ConfigError
+from sarcasm.features import Scale
+from sarcasm.fit import Adam
+from sarcasm.heads import Head
+from sarcasm.project import PROJECT
+from sarcasm.resampling import Resampler
+from sarcasm.scoring import Decision
+from sarcasm.splits import Split
+from sarcasm.tracking import Tracking
+
+NOT_IDENTITY = (
+    "tracking.",
+    "dataset.audio_dir",
+    "dataset.labels",
+    "dataset.manifest",
+    "dataset.directory",
+    "embedding.checkpoint",
+    "pca.params",
+)
+"""Options that cannot change a result: where things lie (their content has tags of its own) and how runs are recorded."""
+
+
+@dataclass
+class Config:
+    """Everything that a run is made of; the groups are named after the folders of conf/."""
+
+    dataset: Dataset = MISSING
+    embedding: Embedding = MISSING
+    pca: PCA = MISSING
+    head: Head = MISSING
+    split: Split = MISSING
+    trainer: Adam = MISSING
+    tracking: Tracking = MISSING
+    resampler: Resampler = MISSING
+    scale: Scale = MISSING
+    decision: Decision = MISSING
+    seed: int = MISSING
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.seed < 2**32:
+            raise ConfigError(f"seed={self.seed}: a whole number from 0 to {2**32 - 1} is needed")
+
+
+ConfigStore.instance().store(group="schema", name="config", node=Config)
+OmegaConf.register_new_resolver("project", lambda path="": str(PROJECT / path), replace=True)
+
+
+def parse(cfg: DictConfig) -> Config:
+    """Turn Hydra's config into ours.
+
+    Raises:
+        ConfigError: an option that does not exist (Hydra lets `+dataset.foo=1` pass), one without a value, or a value
+            out of range.
+    """
+    for key in OmegaConf.missing_keys(cfg):
+        raise ConfigError(f"{key} has no value; give it one with {key}=...")
+    config = cast(Config, OmegaConf.to_object(cfg))
+    for key in _unknown(config):
+        raise ConfigError(f"there is no option {key}{did_you_mean(key, known_keys())}")
+    return config
+
+
+def leaves(cfg: DictConfig) -> dict[str, Any]:
+    """Every option by its dotted key, with enums by name; lists are leaves."""
+    return dict(_leaves(OmegaConf.to_container(cfg, resolve=True, enum_to_str=True)))
+
+
+def identity(cfg: DictConfig) -> str:
+    """Hash over the options that can change a result: "sha256:..."."""
+    counted = {key: value for key, value in leaves(cfg).items() if not key.startswith(NOT_IDENTITY)}
+    return f"sha256:{hashlib.sha256(json.dumps(counted, sort_keys=True).encode()).hexdigest()}"
+
+
+def run_name(config: Config) -> str:
+    """What a run is called unless `tracking.run_name` says it: dataset, PCA, head and seed."""
+    pca = "on" if config.pca.enabled else "off"
+    return f"{config.dataset.name}-pca_{pca}-{config.head.name}-s{config.seed}"
+
+
+def known_keys() -> list[str]:
+    """Every key that some choice of the groups offers."""
+    schemas = ConfigStore.instance().repo["schema"]
+    keys = set(help_page.groups())
+    for file, schema in schemas.items():
+        group = file.removesuffix(".yaml").split("_")[0]
+        keys |= {key if group == "config" else f"{group}.{key}" for key in schema.node}
+    return sorted(keys)
+
+
+def did_you_mean(word: str, known: list[str]) -> str:
+    """The nearest known word as the end of a message: "; did you mean X?", or nothing where none is near."""
+    near = difflib.get_close_matches(word, known, n=1)
+    return f"; did you mean {near[0]}?" if near else ""
+
+
+def _leaves(node: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    if not isinstance(node, dict):
+        yield prefix.rstrip("."), node
+        return
+    for key, value in node.items():
+        yield from _leaves(value, f"{prefix}{key}.")
+
+
+def _unknown(node: Any, prefix: str = "") -> Iterator[str]:
+    """Attributes of a dataclass beyond its fields: how OmegaConf hands over keys that no schema knows."""
+    known = {field.name for field in fields(node)}
+    for name, value in vars(node).items():
+        if name not in known:
+            yield f"{prefix}{name}"
+        elif is_dataclass(value):
+            yield from _unknown(value, f"{prefix}{name}.")

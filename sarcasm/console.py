@@ -1,0 +1,168 @@
+"""What a person sees on the terminal: progress, one line for an error, a table at the end.
+
+Progress, warnings and errors go to stderr; the final table to stdout.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException
+from hydra.types import RunMode
+from omegaconf.errors import OmegaConfBaseException
+
+from sarcasm import help as help_page
+from sarcasm.errors import ConfigError, SarcasmError
+from sarcasm.explain import explain
+from sarcasm.scoring import METRICS, Baseline, Scores, verdict
+
+_stopped: list[SarcasmError] = []
+"""The error that ended the only job of this process."""
+DONE, FAILED, WRONG_CONFIG, INTERRUPTED = 0, 1, 2, 130
+Item = TypeVar("Item")
+
+
+def exit_status(main: Callable[[], Any]) -> int:
+    """Run the program; say what went wrong in one line.
+
+    Returns:
+        0 done, 1 failed, 2 wrong configuration, 130 interrupted.
+
+    Raises:
+        Exception: whatever is our own mistake, with its traceback.
+    """
+    # Otherwise Hydra prints exceptions itself and exits with 1 for all of them.
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s", force=True)
+    logging.addLevelName(logging.WARNING, "warning")
+    if {"-h", "--help"} & set(sys.argv[1:]):
+        # Hydra's own way to this text takes half a second longer, for lists that do not stand in it.
+        print(help_page.render(), end="")  # noqa: T201
+        return DONE
+    try:
+        main()
+        if _stopped:
+            raise _stopped.pop()
+    except KeyboardInterrupt:
+        print_error("interrupted")
+        return INTERRUPTED
+    except SarcasmError as error:
+        if not hasattr(error, "is_said"):
+            print_error(str(error))
+        return WRONG_CONFIG if isinstance(error, ConfigError) else FAILED
+    except (HydraException, OmegaConfBaseException) as error:
+        print_error(explain(error, sys.argv[1:]))
+        return WRONG_CONFIG
+    except ValueError as error:
+        # Hydra lets a bare ValueError out where YAML turned a choice into a boolean, such as pca=true.
+        if not _is_from_hydra(error):
+            raise
+        print_error(explain(error, sys.argv[1:]))
+        return WRONG_CONFIG
+    return DONE
+
+
+@contextmanager
+def job() -> Iterator[None]:
+    """Keep an error that a user can put right from Hydra, which would print a line of its own before it.
+
+    In a sweep Hydra has to know which job failed, and goes on with the others: there the error is said at once, and raised.
+    """
+    try:
+        yield
+    except SarcasmError as error:
+        if HydraConfig.get().mode is not RunMode.MULTIRUN:
+            _stopped.append(error)
+            return
+        print_error(f"{error} (job: {' '.join(HydraConfig.get().overrides.task)})")
+        error.is_said = True  # type: ignore[attr-defined]  # an attribute travels with the exception between processes
+        raise
+
+
+def _is_from_hydra(error: BaseException) -> bool:
+    """Whether an exception was raised by Hydra's own code."""
+    last = error.__traceback__
+    while last is not None and last.tb_next is not None:
+        last = last.tb_next
+    return last is not None and last.tb_frame.f_globals.get("__name__", "").startswith("hydra.")
+
+
+def print_error(message: str) -> None:
+    """One line on stderr."""
+    print(f"error: {' '.join(message.split())}", file=sys.stderr)  # noqa: T201
+
+
+def track(description: str) -> Callable[[Iterable[Item]], Iterable[Item]]:
+    """Wrap something that is gone through, to show how far it is.
+
+    Args:
+        description: what is being done.
+    """
+
+    def wrapped(items: Iterable[Item]) -> Iterable[Item]:
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            TextColumn,
+            TimeElapsedColumn,
+            TimeRemainingColumn,
+        )
+
+        columns = (
+            TextColumn("{task.description:>10}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+        )
+        with Progress(*columns, console=_stderr()) as progress:
+            yield from progress.track(items, description=description)
+
+    return wrapped
+
+
+def say_cautions(cautions: Sequence[str]) -> None:
+    """Print each on a line of its own."""
+    for caution in cautions:
+        _stderr().print(f"warning: {caution}", style="yellow", markup=False)
+
+
+def say_summary(
+    facts: Mapping[str, str],
+    scores: Mapping[str, Scores],
+    baselines: Sequence[Baseline],
+    run_id: str,
+    where: str,
+) -> None:
+    """Print what was run, the scores at both levels above the baselines, the verdict and how to look at the run, on stdout."""
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(highlight=False)
+    for name, value in facts.items():
+        console.print(f"{name:>10}  {value}", markup=False, soft_wrap=True)
+    table = Table("", *METRICS.values(), box=None, padding=(0, 1), header_style="bold")
+    for column in table.columns:
+        column.no_wrap = True
+        column.justify = "right"
+    rows = [(f"{level} level", each, "bold") for level, each in scores.items()]
+    rows += [(each.name.replace("_", " "), each.scores, "dim") for each in baselines]
+    for name, each, style in rows:
+        table.add_row(name, *(f"{getattr(each, metric):.3f}" for metric in METRICS), style=style)
+    console.print()
+    console.print(table)
+    console.print(f"\n{verdict(scores['utterance'], baselines)}", markup=False, soft_wrap=True)
+    console.print(f"Run {run_id}; to look at it: {where}", markup=False, soft_wrap=True)
+
+
+def _stderr() -> Any:
+    from rich.console import Console
+
+    return Console(stderr=True, soft_wrap=True, highlight=False)

@@ -1,0 +1,226 @@
+"""What every dataset has: its options, and the rules any corpus must keep to be of use.
+
+The rules: ids are unique and fit for a file name; most labels have a clip and most clips a label; both classes occur.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from omegaconf import MISSING
+
+from sarcasm.corpus.utterance import Corpus, Utterance
+from sarcasm.errors import ConfigError, CorpusError
+
+MOST_LISTED = 5
+"""Names that an error lists before it only counts."""
+
+
+class BadClips(Enum):
+    """What to do with a clip that cannot be used."""
+
+    fail = "fail"
+    skip = "skip"
+
+
+class ShortClips(Enum):
+    """What to do with a clip shorter than one example."""
+
+    pad = "pad"
+    drop = "drop"
+    fail = "fail"
+
+
+@dataclass
+class Dataset:
+    """What every dataset has.
+
+    Attributes:
+        name: what the dataset is called in runs and reports.
+        only: keep these ids; empty keeps all.
+        bad_clips: what to do with a clip that cannot be used.
+        short_clips: what to do with a clip shorter than one example.
+        max_missing: largest share of labels without a clip, or of clips without a label, that is let pass.
+    """
+
+    name: str = MISSING
+    only: list[str] = MISSING
+    bad_clips: BadClips = MISSING
+    short_clips: ShortClips = MISSING
+    max_missing: float = MISSING
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.max_missing <= 1:
+            raise ConfigError(
+                f"dataset.max_missing={self.max_missing}: a share between 0 and 1 is needed, such as 0.05"
+            )
+
+    def read(self) -> Corpus:
+        """Find out what is there; no sound is read.
+
+        Raises:
+            CorpusError: labels or clips cannot be used as they are; the message says what to do.
+        """
+        raise NotImplementedError
+
+    def selected(self, utterances: Sequence[Utterance], source: Path) -> list[Utterance]:
+        """Those that `only` keeps, sorted by id.
+
+        Args:
+            utterances: all that are labelled.
+            source: where the labels stand, for messages.
+
+        Raises:
+            CorpusError: `only` names an id that does not exist; the message names the nearest.
+        """
+        known = {utterance.id: utterance for utterance in utterances}
+        for id_ in self.only:
+            if id_ not in known:
+                raise CorpusError(f"dataset.only: {source} has no {id_!r}{_meant(id_, known)}")
+        return [known[id_] for id_ in sorted(set(self.only) or known)]
+
+    def refuse_missing(self, names: Collection[str], n_all: int, what: str) -> None:
+        """Stop when too large a share is missing.
+
+        Args:
+            names: what is missing, or has no counterpart.
+            n_all: out of how many.
+            what: what they are and what they lack, such as "labels in FILE have no clip in FOLDER".
+
+        Raises:
+            CorpusError: the share is above `max_missing`.
+        """
+        if names and len(names) > self.max_missing * n_all:
+            raise CorpusError(
+                f"{len(names)} of {n_all} {what}: {listed(names)}; put that right, or allow more than"
+                f" dataset.max_missing={self.max_missing:g}"
+            )
+
+
+def refuse_one_class(utterances: Sequence[Utterance], source: Path) -> None:
+    """Stop when there is nothing to tell apart.
+
+    Raises:
+        CorpusError: all utterances, or all but none, have the same label.
+    """
+    labels = {utterance.is_sarcastic for utterance in utterances}
+    if len(labels) == 1:
+        clips = "the one clip" if len(utterances) == 1 else f"all {len(utterances)} clips"
+        word = "sarcastic" if labels.pop() else "not sarcastic"
+        verb = "is" if len(utterances) == 1 else "are"
+        raise CorpusError(
+            f"{source}: {clips} to be used {verb} {word}: there is nothing to tell apart; add other clips"
+        )
+
+
+def _meant(id_: str, known: Iterable[str]) -> str:
+    # Hydra, like YAML, takes 2_99 for the number 299.
+    if unquoted := [other for other in known if "_" in other and other.replace("_", "") == id_]:
+        return f"; if {unquoted[0]} is meant, put it in quotes: dataset.only='[\"{unquoted[0]}\"]'"
+    near = nearest(id_, known)
+    return f"; did you mean {near}?" if near else ""
+
+
+def bad_id(id_: str) -> str | None:
+    """Why an id cannot be the name of a file in a folder; None where it can."""
+    if not id_:
+        return "is empty"
+    if id_ in (".", "..") or "/" in id_ or "\\" in id_:
+        return "leads out of its folder"
+    if not id_.isprintable():
+        return "has characters that cannot be printed"
+    return None
+
+
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """The known word that is most like another, in whatever case, or None where none is."""
+    lowered = {other.lower(): other for other in known}
+    near = difflib.get_close_matches(word.lower(), lowered, n=1, cutoff=0.5)
+    return lowered[near[0]] if near else None
+
+
+def listed(names: Iterable[str]) -> str:
+    """The first few names and how many more there are."""
+    names = sorted(names)
+    more = f" and {len(names) - MOST_LISTED} more" if len(names) > MOST_LISTED else ""
+    return ", ".join(names[:MOST_LISTED]) + more
+
+
+def text_of(entry: Mapping[str, Any], name: str, where: str) -> str:
+    """A text from an entry of a file; "" where it has none.
+
+    Raises:
+        CorpusError: it is something else, or not valid Unicode (half a surrogate pair).
+    """
+    value = entry.get(name)
+    if value is None:
+        return ""
+    if not isinstance(value, str) or any("\ud800" <= character <= "\udfff" for character in value):
+        raise CorpusError(f"{where}: {name!r} is {shown(value)}; text is needed")
+    return value
+
+
+def shown(value: Any) -> str:
+    """A value from a file as JSON, shortened, for a message."""
+    text = json.dumps(value)
+    return text if len(text) <= 40 else f"{text[:40]}..."
+
+
+def read_text(path: Path, option: str, advice: str) -> str:
+    """Read a file of labels, UTF-8 with or without a mark at its head.
+
+    Args:
+        path: the file.
+        option: the option that names it.
+        advice: what to do when it is not there.
+
+    Raises:
+        CorpusError: it is missing, not a file, not readable or not UTF-8.
+    """
+    try:
+        return path.read_bytes().decode("utf-8-sig")
+    except FileNotFoundError:
+        raise CorpusError(f"{option}: {path} is not there; {advice}") from None
+    except IsADirectoryError:
+        raise CorpusError(f"{option}: {path} is a folder; name the file with {option}=FILE") from None
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise CorpusError(f"{option}: {path}, line {line}: not UTF-8 text; save it as UTF-8") from error
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise CorpusError(f"{option}: {path} cannot be read ({reason}); name another with {option}=FILE") from error
+
+
+def read_json(text: str, where: str, first_line: int = 1) -> Any:
+    """Parse JSON strictly: an object that names a key twice is refused.
+
+    Args:
+        text: the JSON.
+        where: the file, for messages.
+        first_line: of the text in the file.
+
+    Raises:
+        CorpusError: it is not JSON, or names a key twice.
+    """
+
+    def pairs(members: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(members)
+        if len(found) < len(members):
+            twice = Counter(name for name, _ in members).most_common(1)[0][0]
+            raise CorpusError(f"{where}: {twice!r} stands there twice; keep one of them")
+        return found
+
+    try:
+        return json.loads(text, object_pairs_hook=pairs)
+    except json.JSONDecodeError as error:
+        line = error.lineno + first_line - 1
+        raise CorpusError(f"{where}, line {line}, column {error.colno}: not JSON ({error.msg})") from error
+    except (RecursionError, ValueError) as error:
+        raise CorpusError(f"{where}: not JSON that can be used ({error})") from error

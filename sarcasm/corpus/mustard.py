@@ -1,0 +1,161 @@
+"""MUStARD (Castro et al. 2019, ACL, https://github.com/soujanyaporia/MUStARD), and any folder of its shape.
+
+The labels are one JSON object: id -> {utterance, speaker, context, context_speakers, show, sarcasm}. The clips are
+files of one folder, each named after its id with an extension of a format that libsndfile reads.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from omegaconf import MISSING
+
+from sarcasm.corpus.dataset import (
+    Dataset,
+    bad_id,
+    listed,
+    nearest,
+    read_json,
+    read_text,
+    refuse_one_class,
+    shown,
+    text_of,
+)
+from sarcasm.corpus.utterance import Corpus, Utterance
+from sarcasm.errors import CorpusError
+from sarcasm.options import option
+
+TEXTS = {"text": "utterance", "speaker": "speaker", "show": "show"}
+"""What we call a field -> what the file calls it."""
+LISTS = ("context", "context_speakers")
+LABEL = "sarcasm"
+OTHER_EXTENSIONS = frozenset({".aif", ".aifc", ".bwf", ".oga", ".opus", ".sf", ".snd", ".sph", ".wave"})
+"""Of formats that libsndfile lists under another name."""
+VIDEO_EXTENSIONS = frozenset({".mp4", ".mkv", ".mov", ".webm", ".avi", ".aac", ".m4a"})
+"""Of files that hold sound which libsndfile does not read; MUStARD's own clips are .mp4."""
+WHERE_LABELS = "https://github.com/soujanyaporia/MUStARD, data/sarcasm_data.json"
+
+
+@option("dataset", "mustard")
+@dataclass
+class Mustard(Dataset):
+    """Labels in MUStARD's JSON and a folder of clips.
+
+    Attributes:
+        audio_dir: the folder of clips, KEY.wav or another format; hidden files are ignored.
+        labels: the JSON file.
+    """
+
+    audio_dir: str = MISSING
+    labels: str = MISSING
+
+    def read(self) -> Corpus:
+        """See `Dataset.read`."""
+        labels, folder = Path(self.labels), Path(self.audio_dir)
+        labelled = read_labels(labels)
+        clips, videos = _find_clips(folder)
+        known = {utterance.id for utterance in labelled}
+        for id_ in sorted(known & clips.keys()):
+            if len(clips[id_]) > 1:
+                files = listed(map(str, clips[id_]))
+                raise CorpusError(f"dataset.audio_dir: clip {id_} has {len(clips[id_])} files, {files}; keep one")
+
+        selected = self.selected(labelled, labels)
+        utterances = [replace(each, path=clips[each.id][0]) for each in selected if each.id in clips]
+        missing = [each.id for each in selected if each.id not in clips]
+        unlabelled = sorted(path.name for id_ in clips.keys() - known for path in clips[id_])
+        if not utterances:
+            raise CorpusError(
+                f"dataset.audio_dir: {folder} has no clip for any of the {len(selected)} labels in {labels}:"
+                f" {listed(missing)}; {_advice(missing, videos)}"
+            )
+        self.refuse_missing(missing, len(selected), f"labels in {labels} have no clip in {folder}")
+        n_files = sum(map(len, clips.values()))
+        self.refuse_missing(unlabelled, n_files, f"clips in {folder} have no label in {labels}")
+        refuse_one_class(utterances, labels)
+        return Corpus(tuple(utterances), tuple(missing), tuple(unlabelled))
+
+
+def _advice(missing: Sequence[str], videos: Counter[str]) -> str:
+    if not videos:
+        return "name the folder that holds them with dataset.audio_dir=DIR"
+    extension, count = videos.most_common(1)[0]
+    return (
+        f"there are {count} {extension} files, whose sound must be extracted first, such as by"
+        f" ffmpeg -i {missing[0]}{extension} -vn {missing[0]}.wav"
+    )
+
+
+def _find_clips(folder: Path) -> tuple[Mapping[str, list[Path]], Counter[str]]:
+    """Id -> its files, sorted; and how many files there are of formats that hold sound but cannot be read."""
+    known = _audio_extensions()
+    clips, others = defaultdict(list), Counter[str]()
+    try:
+        for path in sorted(folder.iterdir()):
+            extension = path.suffix.lower()
+            # macOS leaves ._KEY.wav beside KEY.wav on disks of other systems.
+            if path.name.startswith(".") or not path.is_file():
+                continue
+            if extension in known:
+                clips[path.stem].append(path)
+            elif extension in VIDEO_EXTENSIONS:
+                others[extension] += 1
+    except FileNotFoundError:
+        raise CorpusError(
+            f"dataset.audio_dir: {folder} is not there; put the clips there, each named after its label (2_97.wav), or"
+            " name another folder with dataset.audio_dir=DIR"
+        ) from None
+    except NotADirectoryError:
+        raise CorpusError(f"dataset.audio_dir: {folder} is not a folder; name one with dataset.audio_dir=DIR") from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise CorpusError(
+            f"dataset.audio_dir: {folder} cannot be read ({reason}); name another with dataset.audio_dir=DIR"
+        ) from error
+    return clips, others
+
+
+def _audio_extensions() -> frozenset[str]:
+    import soundfile
+
+    formats = soundfile.available_formats()
+    # Headerless samples could be of any rate and width.
+    return OTHER_EXTENSIONS | {f".{name.lower()}" for name in formats if name != "RAW"}
+
+
+def read_labels(path: Path) -> list[Utterance]:
+    """Read the labels; the paths of the utterances are still to be filled in.
+
+    Raises:
+        CorpusError: the file is missing, not JSON, not of MUStARD's shape, or names an id twice.
+    """
+    advice = f"put MUStARD's labels there ({WHERE_LABELS}), or name another file with dataset.labels=FILE"
+    entries = read_json(read_text(path, "dataset.labels", advice), str(path))
+    if not isinstance(entries, dict):
+        raise CorpusError(f"{path}: an object of id -> entry is needed, as in {WHERE_LABELS}")
+    if not entries:
+        raise CorpusError(f"{path}: there are no entries; name another file with dataset.labels=FILE")
+    return [_utterance(id_, entry, path) for id_, entry in entries.items()]
+
+
+def _utterance(id_: str, entry: Any, path: Path) -> Utterance:
+    if fault := bad_id(id_):
+        raise CorpusError(f"{path}: the id {id_!r} {fault}; name each entry after its clip, such as 2_97")
+    where = f"{path}, entry {id_}"
+    if not isinstance(entry, dict):
+        raise CorpusError(f"{where}: an object with {LABEL!r} is needed, not {shown(entry)}")
+    if LABEL not in entry:
+        near = nearest(LABEL, entry)
+        raise CorpusError(f"{where}: {LABEL!r} is missing{f' (there is {near!r})' if near else ''}; add true or false")
+    if not isinstance(entry[LABEL], bool):
+        raise CorpusError(f"{where}: {LABEL!r} is {shown(entry[LABEL])}; true or false is needed")
+    for name in LISTS:
+        texts = entry.get(name, [])
+        if not (isinstance(texts, list) and all(isinstance(text, str) for text in texts)):
+            raise CorpusError(f"{where}: {name!r} is {shown(texts)}; a list of texts is needed")
+    texts = {field: text_of(entry, name, where) for field, name in TEXTS.items()}
+    return Utterance(id_, Path(), entry[LABEL], **texts)

@@ -1,0 +1,37 @@
+"""What can go wrong that a user can put right.
+
+Each message says what was wrong, in which file or option, and what to do. It is worded where the fact is known and
+printed once, by `sarcasm.console`, as one line without a traceback.
+"""
+
+
+class SarcasmError(Exception):
+    """Something the user can put right; the exit status is 1."""
+
+
+class ConfigError(SarcasmError):
+    """An option that does not exist, or a value it cannot take; the exit status is 2."""
+
+
+class CorpusError(SarcasmError):
+    """Labels, manifest or folder of clips that cannot be used as they are."""
+
+
+class AudioError(SarcasmError):
+    """A clip that cannot be used: missing, empty, truncated, unreadable, not finite or too short."""
+
+
+class WeightsError(SarcasmError):
+    """A VGGish checkpoint or PCA file that is missing, damaged or of another network."""
+
+
+class SplitError(SarcasmError):
+    """A split that cannot be made, or that leaves nothing to train or test on."""
+
+
+class TrainingError(SarcasmError):
+    """A fit that cannot go on, such as a loss that is no longer finite."""
+
+
+class TrackingError(SarcasmError):
+    """A tracking store that cannot be opened, written to or reached."""

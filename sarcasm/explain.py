@@ -1,0 +1,86 @@
+"""Turn what Hydra and OmegaConf say of a wrong command line into one line that names the nearest right one.
+
+The overrides are looked through with Hydra's own parser, so that nothing here depends on the wording of Hydra's
+messages; only what that does not explain, a value of the wrong type say, is told in Hydra's words, shortened to a line.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import ChoiceSweep, Override
+from hydra.errors import HydraException, OverrideParseException
+
+from sarcasm import help as help_page
+from sarcasm.config import did_you_mean, known_keys
+
+MULTIRUN = ("-m", "--multirun")
+TAKE_A_VALUE = (
+    "-c", "--cfg", "-p", "--package", "-cp", "--config-path", "-cn", "--config-name", "-cd", "--config-dir", "-i", "--info",
+)  # fmt: skip
+"""Flags of Hydra's whose next word is no override."""
+
+
+def explain(error: BaseException, arguments: Sequence[str]) -> str:
+    """One line for an error in the configuration.
+
+    Args:
+        error: what was raised while the config was composed.
+        arguments: the command line, without the program's name.
+    """
+    return next(_wrong_overrides(arguments), None) or _shortened(error)
+
+
+def _wrong_overrides(arguments: Sequence[str]) -> Iterator[str]:
+    for before, argument in zip(["", *arguments], arguments, strict=False):
+        if argument.startswith("-") or before in TAKE_A_VALUE:
+            continue
+        try:
+            (override,) = OverridesParser.create().parse_overrides([argument])
+        except OverrideParseException:
+            yield f"{argument}: not of the form OPTION=VALUE (a value with spaces, commas or brackets needs quotes)"
+            continue
+        key = override.key_or_group
+        if key.startswith("hydra") or override.package is not None or override.is_delete():
+            continue
+        if override.is_sweep_override() and not set(MULTIRUN) & set(arguments):
+            yield f"{argument} names several values; add -m to run each of them, or write a list as {key}=[...]"
+        if key in help_page.groups():
+            yield from _wrong_choices(key, override)
+        elif key not in known_keys():
+            yield f"there is no option {key}{did_you_mean(key, known_keys())}"
+
+
+def _wrong_choices(group: str, override: Override) -> Iterator[str]:
+    value = override.value()
+    choices = help_page.choices(group)
+    for chosen in value.list if isinstance(value, ChoiceSweep) else [value]:
+        if override.is_sweep_override() and not isinstance(value, ChoiceSweep):
+            continue  # a glob or a range: Hydra's to judge
+        if chosen is None and group not in help_page.defaults():
+            continue
+        word = str(chosen)
+        if chosen is None or isinstance(chosen, bool):
+            # YAML read the word as null or as a boolean; what was typed is still in the line.
+            yield f"{override.input_line}: choose from {', '.join(choices)}"
+        elif word not in choices:
+            near = did_you_mean(word, choices)
+            yield f"{group}={word}: there is no such {group}{near} (choose from {', '.join(choices)})"
+
+
+def _shortened(error: BaseException) -> str:
+    """The innermost message that names a key, without Hydra's and OmegaConf's notes."""
+    key, cause = None, error
+    while True:
+        key = getattr(cause, "full_key", None) or key
+        if cause.__cause__ is None or not isinstance(cause, HydraException):
+            break
+        cause = cause.__cause__
+    lines = [line.strip() for line in str(cause).splitlines()]
+    kept = [line for line in lines if line and not re.match(r"(full_key|object_type|reference_type)[:=]", line)]
+    message = " ".join(kept)
+    if choice := re.search(r"Invalid value '(.*)', expected one of \[(.*)\]", message):
+        message += did_you_mean(choice[1], choice[2].split(", "))
+    return f"{key}: {message}" if key and key not in message else message

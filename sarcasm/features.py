@@ -1,0 +1,102 @@
+"""What is fitted on the training rows before the head: a PCA where none was released, and the scaling.
+
+Whatever learns from data learns from the training side of its fold only. The released PCA is a constant and belongs to
+the embedding; a PCA for random weights, and the mean and deviation of `scale=standard`, are fitted here, inside the
+fold.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+
+import numpy as np
+
+from sarcasm.vggish import Postprocessor
+
+
+class Scale(Enum):
+    """How the features are scaled before the head."""
+
+    none = "none"
+    standard = "standard"
+
+
+@dataclass(frozen=True)
+class Transform:
+    """Table rows -> what the head sees, fitted on training rows.
+
+    Attributes:
+        eigen_vectors: float64 [128, 128], rows are output dimensions, or None where no PCA is fitted.
+        means: float64 [128], taken off before the PCA.
+        scale_mean: float64 [D] or None.
+        scale_deviation: float64 [D] or None; 1 where a feature is constant.
+    """
+
+    eigen_vectors: np.ndarray | None = None
+    means: np.ndarray | None = None
+    scale_mean: np.ndarray | None = None
+    scale_deviation: np.ndarray | None = None
+
+    def __call__(self, X: np.ndarray) -> np.ndarray:
+        """Transform rows.
+
+        Args:
+            X: [n, D] of the table.
+
+        Returns:
+            float32 [n, D].
+        """
+        if self.eigen_vectors is not None:
+            X = Postprocessor.from_arrays(self.eigen_vectors, self.means).postprocess(X)
+        if self.scale_mean is not None:
+            X = (X - self.scale_mean) / self.scale_deviation
+        return X.astype(np.float32)
+
+    def save(self, path: Path) -> None:
+        """Write the fitted arrays, if any, as an .npz file under the names that a served model looks for."""
+        named = {
+            "pca_eigen_vectors": self.eigen_vectors,
+            "pca_means": self.means,
+            "scale_mean": self.scale_mean,
+            "scale_standard_deviation": self.scale_deviation,
+        }
+        np.savez(path, **{name: array for name, array in named.items() if array is not None})
+
+
+def fit_transform(X: np.ndarray, fit_pca: bool, scale: Scale) -> Transform:
+    """Fit on the rows of the training side.
+
+    Args:
+        X: [n, D], the training rows of the table.
+        fit_pca: whether to fit a whitening PCA, quantised as the released one is.
+        scale: whether to bring each feature to mean 0 and deviation 1.
+    """
+    eigen_vectors = means = None
+    if fit_pca:
+        eigen_vectors, means = _whitening(X)
+        X = Postprocessor.from_arrays(eigen_vectors, means).postprocess(X)
+    if scale is Scale.none:
+        return Transform(eigen_vectors, means)
+    from sklearn.preprocessing import StandardScaler
+
+    scaler = StandardScaler().fit(X.astype(np.float64))
+    return Transform(eigen_vectors, means, scaler.mean_, scaler.scale_)
+
+
+def _whitening(X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """PCA with whitening: eigen vectors [D, D] divided by each component's deviation, means [D].
+
+    Components without variance (fewer rows than dimensions) become rows of zeros: they stay constant instead of blowing
+    up noise.
+    """
+    from sklearn.decomposition import PCA
+
+    dimension = X.shape[1]
+    fitted = PCA(svd_solver="full").fit(X.astype(np.float64))
+    deviations = np.sqrt(fitted.explained_variance_)
+    kept = deviations > 1e-6 * deviations.max(initial=0)
+    eigen_vectors = np.zeros((dimension, dimension))
+    eigen_vectors[: kept.sum()] = fitted.components_[kept] / deviations[kept, np.newaxis]
+    return eigen_vectors, fitted.mean_

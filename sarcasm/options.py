@@ -1,0 +1,35 @@
+"""Make a class choosable on the command line.
+
+A choice is a dataclass: its fields are its options (typed), its methods what it does. `@option` registers it as a Hydra
+schema, and `conf/GROUP/NAME.yaml` picks it and gives every field its value:
+
+    @option("head", "mlp")                 # conf/head/big.yaml
+    @dataclass                             #   defaults: [/schema/head_mlp@_here_, _self_]
+    class MLP(Head):                       #   name: big
+        hidden: list[int] = MISSING        #   hidden: [4096, 4096]
+
+Option classes are not frozen: Hydra marks a frozen schema read-only, and YAML could not fill it. All schemas stand in
+the one group `schema`, because Hydra searches every group again for each page of help.
+"""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from hydra.core.config_store import ConfigStore
+
+Class = TypeVar("Class", bound=type)
+
+
+def option(group: str, name: str) -> Callable[[Class], Class]:
+    """Register a dataclass as the schema `schema/GROUP_NAME`.
+
+    Args:
+        group: the folder of conf/ whose files pick this class, such as "head".
+        name: what the class is called there; several files may pick the same class.
+    """
+
+    def register(cls: Class) -> Class:
+        ConfigStore.instance().store(group="schema", name=f"{group}_{name}", node=cls)
+        return cls
+
+    return register

@@ -1,0 +1,56 @@
+"""What a reader must know before believing a number of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence, Sized
+
+from sarcasm.corpus import Corpus
+from sarcasm.embeddings import Table
+from sarcasm.splits import Fold, Leakage
+
+
+def cautions(clips: Corpus, table: Table, folds: Sequence[Fold], leakage: Leakage) -> list[str]:
+    """What a reader must know before believing a number, most important first; each a sentence.
+
+    They stand on the terminal, on the page and in the tags of the run.
+    """
+    found = []
+    if clips.is_made_up:
+        found.append(
+            "The clips are made up (synthesised sound): the scores show that everything works, and nothing else."
+        )
+    if table.has_random_weights:
+        seed = table.weights.removeprefix("random:")
+        fitted = ", and the PCA is fitted on the training rows" if table.fits_pca else ""
+        found.append(f"There is no VGGish checkpoint: the embeddings come from random weights (seed {seed}){fitted}.")
+    if leakage.is_leaky:
+        found.append(
+            f"The split leaks: parts of {leakage.n_seen_utterances} of the {leakage.n_test_utterances} test utterances"
+            " were heard in training."
+        )
+    for fold in folds:
+        for side, rows in (("training", fold.train), ("test", fold.test)):
+            if len(set(table.y[rows])) == 1:
+                word = "sarcastic" if table.y[rows[0]] else "not sarcastic"
+                found.append(f"All {len(rows)} {side} examples are {word}: the scores of such a split mean nothing.")
+    if clips.missing:
+        found.append(f"{_counted(clips.missing, 'label')} without a clip: {_listed(clips.missing)}.")
+    if clips.unlabelled:
+        found.append(f"{_counted(clips.unlabelled, 'clip')} without a label: {_listed(clips.unlabelled)}.")
+    if table.skipped:
+        found.append(f"{_counted(table.skipped, 'bad clip')} skipped: {_listed(list(table.skipped))}.")
+    if table.padded:
+        found.append(
+            f"{_counted(table.padded, 'clip')} under one example padded with silence: {_listed(table.padded)}."
+        )
+    if table.dropped:
+        found.append(f"{_counted(table.dropped, 'clip')} under one example dropped: {_listed(table.dropped)}.")
+    return found
+
+
+def _counted(items: Sized, noun: str) -> str:
+    return f"{len(items)} {noun}{'' if len(items) == 1 else 's'}"
+
+
+def _listed(names: Sequence[str], most: int = 5) -> str:
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

@@ -1,0 +1,57 @@
+"""The report and the predictions as files that other programs read."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from sarcasm.embeddings import Table
+from sarcasm.scoring import CLASSES, Level, Scores
+
+LEVEL_TITLES = {
+    "utterance": "Utterance level: whole clips, each decided by the mean over its examples",
+    "example": "Example level: pieces of 0.96 s, each by itself",
+}
+
+
+def report_text(scores: Mapping[str, Scores]) -> str:
+    """Scikit-learn's classification report of each level under a title that says which it is."""
+    return "\n".join(f"{title}\n\n{scores[level].report}" for level, title in LEVEL_TITLES.items())
+
+
+def report_json(scores: Mapping[str, Scores]) -> dict[str, Any]:
+    """Level -> scikit-learn's classification report as a dict."""
+    return {level: scores[level].report_dict for level in LEVEL_TITLES}
+
+
+def predictions_csv(level: Level, table: Table) -> str:
+    """One row a decision, CSV with a header.
+
+    The columns are utterance (its id), fold, label (1 sarcastic, 0 not), probability (of sarcastic) and decision (1, 0,
+    or "neither" or "both" where columns are rounded one by one); at example level also example, its number within the
+    test examples of the utterance.
+    """
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    has_examples = level.name == "example"
+    writer.writerow(["utterance", *(["example"] if has_examples else []), "fold", "label", "probability", "decision"])
+    seen: dict[tuple[str, int], int] = {}
+    for fold, utterance, label, probability, decided in zip(
+        level.fold, level.utterance, level.labels, level.probability, level.decisions, strict=True
+    ):
+        number = seen[fold, utterance] = seen.get((fold, utterance), -1) + 1
+        name = [table.utterances[utterance].id, *([number] if has_examples else [])]
+        writer.writerow([*name, fold, int(label), float(probability), _word(decided)])
+    return text.getvalue()
+
+
+def _word(decided: np.ndarray) -> str:
+    if decided.all():
+        return "both"
+    if not decided.any():
+        return "neither"
+    return str(int(decided[CLASSES.index("sarcastic")]))

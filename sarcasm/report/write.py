@@ -1,0 +1,55 @@
+"""Everything that is reported of a run, as files in one folder."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from sarcasm.embeddings import Table
+from sarcasm.report.files import predictions_csv, report_json, report_text
+from sarcasm.report.page import page
+from sarcasm.report.pictures import pictures
+from sarcasm.scoring import Baseline, Level, Scores
+
+
+def write(
+    folder: Path,
+    title: str,
+    facts: Mapping[str, str],
+    warnings: Sequence[str],
+    losses: Mapping[str, Sequence[float]],
+    levels: Sequence[Level],
+    scores: Mapping[str, Scores],
+    compared: Sequence[Baseline],
+    table: Table,
+    options: Mapping[str, Any],
+) -> None:
+    """Write the reports, predictions, pictures and page.
+
+    Args:
+        folder: an empty folder.
+        title: the run's name.
+        facts: what was run, name -> value.
+        warnings: what a reader must know before believing a number.
+        losses: fold -> loss of each step.
+        levels: what was decided, of whole clips and of examples.
+        scores: level name -> what the decisions are worth.
+        compared: the baselines.
+        table: what was trained and tested on.
+        options: every option of the run.
+    """
+    drawn = pictures(losses, scores, compared, note="; ".join(warnings[:1]))
+    texts = {
+        "classification_report.txt": report_text(scores),
+        "classification_report.json": json.dumps(report_json(scores), indent=2) + "\n",
+        "report.html": page(title, facts, warnings, scores, compared, drawn, options),
+    }
+    files = {"utterance": "predictions.csv", "example": "predictions_examples.csv"}
+    texts |= {files[level.name]: predictions_csv(level, table) for level in levels}
+    for name, text in texts.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    (folder / "plots").mkdir()
+    for name, png in drawn.items():
+        (folder / "plots" / f"{name}.png").write_bytes(png)

@@ -1,0 +1,111 @@
+"""Say in one line why a store cannot be used, and what to do about it.
+
+MLflow lets through whatever SQLite, SQLAlchemy, Alembic, the system and the network raise. What a user needs to know is
+told by a few words in those messages, so they are looked for there; anything else is told in MLflow's own words,
+shortened to a line.
+"""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sarcasm.errors import TrackingError
+
+ELSEWHERE = "or choose another place with tracking.uri"
+LONGEST = 300  # characters of a foreign message that a line may hold
+
+CAUSES: tuple[tuple[str, str], ...] = (
+    (
+        # SQLite calls a disk full where there is no space; beyond a quota or a limit of size it speaks of an I/O error.
+        r"no space left|disk is full|quota exceeded|file too large|disk i/o error",
+        f"the disk is full or failing; free some space {ELSEWHERE}",
+    ),
+    (
+        r"readonly database|read-only file system|permission denied|not permitted|unable to open database file",
+        f"it may not be written to; make its folder writable {ELSEWHERE}",
+    ),
+    (r"not a directory|file exists", f"a part of its path is a file, not a folder; move that file away {ELSEWHERE}"),
+    (r"is a directory", f"it is a folder, not a file; move it away {ELSEWHERE}"),
+    (r"no such file or directory", f"its folder does not exist and cannot be made {ELSEWHERE}"),
+    (r"not a database|malformed", f"it is not an SQLite database, or a damaged one; move it away {ELSEWHERE}"),
+    (r"database is locked", "another program keeps it locked; end that program and start again"),
+    (
+        r"out-of-date database schema|can't locate revision",
+        'another version of MLflow made it; back it up, then run: mlflow db upgrade "{uri}"',
+    ),
+    (
+        r"(table|index) \S+ already exists|duplicate column name|expected to match",
+        f"it is half made, because its first use was cut short; move it away {ELSEWHERE}",
+    ),
+    (
+        r"error code 401|error code 403|unauthenticated|permission_denied",
+        "the server refuses; set MLFLOW_TRACKING_TOKEN, or MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD",
+    ),
+    (r"error code 404|endpoint_not_found", "what answers there is no MLflow server; look at tracking.uri"),
+    (
+        r"too many 5\d\d error responses|error code 5\d\d|internal_error|temporarily_unavailable",
+        "the server fails; look at its log",
+    ),
+    (
+        r"failed with timeout|max retries exceeded|connection (aborted|refused|reset)|failed to establish",
+        "the server does not answer; see that it runs",
+    ),
+)
+"""What to look for in a message, in any case, and what to say of it; the first that fits counts."""
+
+
+def explain(error: BaseException, uri: str) -> str:
+    """Why a store failed and what to do, in one line.
+
+    Args:
+        error: what MLflow, SQLite, the system or the network raised.
+        uri: the store's.
+    """
+    message = str(error)
+    for pattern, meaning in CAUSES:
+        if re.search(pattern, message, re.IGNORECASE):
+            return meaning.replace("{uri}", without_password(uri))
+    return one_line(message or type(error).__name__)
+
+
+@contextmanager
+def tracking_errors(uri: str, doing: str) -> Iterator[None]:
+    """Turn what a store raises into a TrackingError that says what was being done, where, why it failed and what to do.
+
+    Args:
+        uri: the store's.
+        doing: what the block does, after "cannot", such as "record the run".
+
+    Raises:
+        TrackingError: the block failed for a reason that lies in the store.
+    """
+    try:
+        yield
+    except Exception as error:
+        if not isinstance(error, _foreign_errors()):
+            raise
+        raise TrackingError(f"cannot {doing} in {without_password(uri)}: {explain(error, uri)}") from error
+
+
+def one_line(message: str, longest: int = LONGEST) -> str:
+    """The message without line breaks, cut after so many characters."""
+    words = " ".join(message.split())
+    return words if len(words) <= longest else f"{words[: longest - 4]} ..."
+
+
+def without_password(uri: str) -> str:
+    """The uri without the name and password that it may hold."""
+    return re.sub(r"(?<=://)[^/?#]*@", "", uri)  # not parsed, because what is wrong with it may be that it cannot be
+
+
+def _foreign_errors() -> tuple[type[Exception], ...]:
+    # Only once something has failed: a run on a server has no other use for SQLAlchemy and Alembic. What requests
+    # raises is an OSError.
+    from alembic.util.exc import CommandError
+    from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
+
+    return MlflowException, SQLAlchemyError, CommandError, sqlite3.Error, OSError

@@ -1,0 +1,44 @@
+"""Where runs are recorded, and how often: the options of the group `tracking`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from omegaconf import MISSING
+
+from sarcasm.errors import ConfigError
+from sarcasm.options import option
+
+
+@option("tracking", "mlflow")
+@dataclass
+class Tracking:
+    """MLflow, in a file of the project or on a server. None of these options can change a result.
+
+    Attributes:
+        name: what this way of tracking is called.
+        uri: sqlite:///FILE or http(s)://SERVER; empty takes MLFLOW_TRACKING_URI where it is set, else mlflow.db in the
+            project.
+        experiment: the MLflow experiment that the run belongs to; made on first use.
+        run_name: what the run is called; empty leaves the name to the caller.
+        flush_metrics: metrics that are sent together at the latest.
+        flush_seconds: seconds after which the next step sends what has gathered.
+        timeout_seconds: how long to wait for a server that does not answer.
+    """
+
+    name: str = MISSING
+    uri: str = MISSING
+    experiment: str = MISSING
+    run_name: str = MISSING
+    flush_metrics: int = MISSING
+    flush_seconds: float = MISSING
+    timeout_seconds: float = MISSING
+
+    def __post_init__(self) -> None:
+        if self.flush_metrics < 1:
+            raise ConfigError(f"tracking.flush_metrics={self.flush_metrics}: at least 1 is needed")
+        for name in ("flush_seconds", "timeout_seconds"):
+            if not 0 < getattr(self, name) < float("inf"):
+                raise ConfigError(f"tracking.{name}={getattr(self, name)}: a number above 0 is needed")
+        if not self.experiment.strip():
+            raise ConfigError("tracking.experiment is empty; give the experiment a name")

@@ -1,0 +1,103 @@
+"""Which process records a run, and whether it still lives.
+
+A killed process cannot say that its run has ended. So each run carries who records it, and a later run of the same
+machine looks whether that process is still there: the same process id, in the same namespace of such ids (containers
+have their own), started at the same moment (ids are used again).
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+HOST, NAMESPACE, PID, STARTED = "process.host", "process.namespace", "process.pid", "process.started"
+
+
+@dataclass(frozen=True)
+class Process:
+    """A process of some machine.
+
+    Attributes:
+        host: the machine's name.
+        namespace: the namespace that the id belongs to, as Linux names it; empty elsewhere.
+        pid: its id.
+        started: when it started, in clock ticks since the machine did; empty where /proc does not tell.
+    """
+
+    host: str
+    namespace: str
+    pid: int
+    started: str
+
+    def tags(self) -> dict[str, str]:
+        """As tags of a run."""
+        return {HOST: self.host, NAMESPACE: self.namespace, PID: str(self.pid), STARTED: self.started}
+
+
+def this_process() -> Process:
+    """The process that asks."""
+    try:
+        namespace = str(Path("/proc/self/ns/pid").readlink())
+    except OSError:
+        namespace = ""
+    return Process(socket.gethostname(), namespace, os.getpid(), _started(os.getpid()))
+
+
+def is_gone(tags: Mapping[str, str]) -> bool:
+    """Whether the process that a run's tags name is a process of this machine that has ended; False where that cannot
+    be told.
+    """
+    here = this_process()
+    if (tags.get(HOST), tags.get(NAMESPACE)) != (here.host, here.namespace) or not tags.get(PID, "").isdigit():
+        return False
+    pid = int(tags[PID])
+    return not is_alive(pid) or tags.get(STARTED, "") != _started(pid)
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process of this id runs; one that has ended and waits for its parent to notice does not."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True  # another user's
+    return _status(pid)[:1] not in (["Z"], ["X"])
+
+
+def end_orphans(client: MlflowClient, experiment_id: str) -> None:
+    """Mark as KILLED the runs of an experiment that are RUNNING, in the name of a process of this machine that has
+    ended.
+    """
+    here = this_process()
+    search = f"attributes.status = 'RUNNING' and tags.`{HOST}` = '{here.host}'"
+    for run in client.search_runs([experiment_id], search, max_results=1000):
+        tags = run.data.tags
+        # Asked again once the process is known to be gone: until then it may have ended its run by itself.
+        if is_gone(tags) and client.get_run(run.info.run_id).info.status == "RUNNING":
+            client.set_tag(
+                run.info.run_id, "error", f"process {tags[PID]} ended without a word; noticed by a later run"
+            )
+            client.set_terminated(run.info.run_id, "KILLED")
+
+
+def _started(pid: int) -> str:
+    return "".join(_status(pid)[19:20])
+
+
+def _status(pid: int) -> list[str]:
+    """The fields of /proc/PID/stat after the process's name, which may itself hold spaces and brackets; see proc(5).
+
+    The first is the state, the twentieth the start in clock ticks. Empty where there is no /proc.
+    """
+    try:
+        return Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
+    except OSError:
+        return []

@@ -1,0 +1,138 @@
+"""Which MLflow store a run is recorded in, and how to open it so that nothing is lost and nothing hangs.
+
+A store is an SQLite file, by default `mlflow.db` in the project, with the artifacts in `mlruns/EXPERIMENT/` beside it:
+what a bare `mlflow ui` in the project shows. Or it is an MLflow server, which keeps its own artifacts. SQLite's rules
+hold: the file belongs on a local disk, not on a network file system; for many machines there is the server.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sarcasm.errors import TrackingError
+from sarcasm.tracking.failures import tracking_errors, without_password
+from sarcasm.tracking.runtime import load_mlflow
+from sarcasm.tracking.server import await_server
+from sarcasm.tracking.sqlite import PREFIX, open_database, path_of, uri_of
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+FILE_NAME = "mlflow.db"
+
+
+@dataclass(frozen=True)
+class Store:
+    """An open store.
+
+    Attributes:
+        uri: as MLflow takes it; the path in it is absolute.
+        database: the SQLite file, or None where the store is a server.
+        is_default: whether a bare `mlflow ui` in the project shows it.
+        client: MLflow's client of it.
+    """
+
+    uri: str
+    database: Path | None
+    is_default: bool
+    client: MlflowClient
+
+    def experiment_id(self, name: str) -> str:
+        """The id of an experiment, which is made if there is none of that name; several processes may ask at once.
+
+        Raises:
+            TrackingError: it was deleted, or the store fails.
+        """
+        from mlflow.exceptions import MlflowException
+
+        with tracking_errors(self.uri, f"open the experiment {name}"):
+            experiment = self.client.get_experiment_by_name(name)
+            if experiment is None:
+                try:
+                    return self.client.create_experiment(name, self._artifact_location(name))
+                except MlflowException:
+                    experiment = self.client.get_experiment_by_name(name)
+                    if experiment is None:
+                        raise
+                    # Another process was faster.
+        if experiment.lifecycle_stage == "deleted":
+            shown = without_password(self.uri)
+            raise TrackingError(
+                f"the experiment {name} in {shown} was deleted; choose another with tracking.experiment or bring it"
+                f' back with: MLFLOW_TRACKING_URI="{shown}" mlflow experiments restore'
+                f" --experiment-id {experiment.experiment_id}"
+            )
+        return str(experiment.experiment_id)
+
+    def where(self, experiment_id: str, run_id: str) -> str:
+        """How to look at a run: a command that opens MLflow's page, or the run's address on the server."""
+        if self.database is None:
+            return f"{without_password(self.uri).rstrip('/')}/#/experiments/{experiment_id}/runs/{run_id}"
+        if self.is_default and self.database.parent == Path.cwd():
+            return "mlflow ui"  # by itself it looks for mlflow.db where it is started
+        return f"mlflow ui --backend-store-uri {shlex.quote(self.uri)}"
+
+    def _artifact_location(self, experiment: str) -> str | None:
+        if self.database is None:
+            return None  # the server's choice
+        # Given here, because MLflow's own default is the folder `mlruns` of whatever directory the process stands in.
+        folder = self.database.parent / "mlruns" / folder_name(experiment)
+        # A plain path is what MLflow itself would store, but it reads these three as parts of a uri.
+        return folder.as_uri() if set("%#?") & set(str(folder)) else str(folder)
+
+
+def open_store(uri: str, project: Path, timeout_seconds: float) -> Store:
+    """Open the store of a run; a new SQLite file is made on first use, whole or not at all.
+
+    Args:
+        uri: sqlite:///FILE, with the file's folder made if needed, or http(s)://SERVER; empty takes MLFLOW_TRACKING_URI
+            where it is set, else `mlflow.db` in the project.
+        project: the folder that holds train.py.
+        timeout_seconds: how long to wait for a server.
+
+    Raises:
+        TrackingError: no such store, or it cannot be written to or reached; the message names the uri and what to do.
+    """
+    default = Path(os.path.realpath(project / FILE_NAME))
+    uri = uri or os.environ.get("MLFLOW_TRACKING_URI", "") or uri_of(default)
+    if uri.startswith(("http://", "https://")):
+        _be_patient_for(timeout_seconds)
+        await_server(uri, timeout_seconds)
+        return Store(uri, None, False, load_mlflow().MlflowClient(uri, registry_uri=uri))
+    _refuse_others(uri)
+    database = path_of(uri)
+    uri = uri_of(database)
+    with tracking_errors(uri, "record runs"):
+        return Store(uri, database, database == default, open_database(database))
+
+
+def folder_name(experiment: str) -> str:
+    """A folder name for an experiment: its name where that is safe as one, else made safe and told apart by a hash."""
+    safe = re.sub(r"[^\w.-]", "_", experiment, flags=re.ASCII).lstrip(".")[:100]
+    return safe if safe == experiment else f"{safe}-{hashlib.sha256(experiment.encode()).hexdigest()[:8]}"
+
+
+def _refuse_others(uri: str) -> None:
+    if uri.startswith("file:") or (":" not in uri and not uri.startswith("databricks")):
+        raise TrackingError(
+            f"tracking store {uri}: MLflow no longer records runs in folders of files; use sqlite:///FILE, such as"
+            " sqlite:///mlflow.db, and bring old runs over with: mlflow migrate-filestore"
+        )
+    if not uri.startswith(PREFIX):
+        shown = without_password(uri)
+        raise TrackingError(
+            f"tracking store {shown}: give sqlite:///FILE, or the http(s):// address of an MLflow server"
+        )
+
+
+def _be_patient_for(timeout_seconds: float) -> None:
+    # MLflow by itself tries for minutes. These stand for every request of the process, unless the user has set them.
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", str(max(1, round(timeout_seconds))))
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR", "1")

@@ -1,0 +1,89 @@
+"""VGGish's weights: read from a checkpoint, told apart by a hash, or drawn at random where there are none."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from sarcasm.errors import WeightsError
+from sarcasm.tensorflow_runtime import load_tensorflow
+from sarcasm.vggish.constants import LAYERS, variable_shapes
+
+Weights = Mapping[str, np.ndarray]
+"""Name in the checkpoint -> float32 array, for the 18 variables of `variable_shapes`."""
+
+
+def read_checkpoint(checkpoint: Path) -> dict[str, np.ndarray]:
+    """Read the 18 variables of VGGish.
+
+    Args:
+        checkpoint: one file in TensorFlow's V1 format, as released, or the prefix of the files of a V2 checkpoint. Variables beyond
+            VGGish's are ignored.
+
+    Raises:
+        WeightsError: the file is missing, damaged, or of another network.
+    """
+    source = f"embedding.checkpoint: {checkpoint}"
+    if checkpoint.suffix == ".index":
+        checkpoint = checkpoint.with_suffix("")
+    if checkpoint.is_dir():
+        raise WeightsError(f"{source} is a folder; name the checkpoint in it")
+    if not checkpoint.is_file() and not checkpoint.with_name(f"{checkpoint.name}.index").is_file():
+        raise WeightsError(f"{source} is not there; name another file with embedding.checkpoint=FILE")
+    errors = load_tensorflow().errors.OpError
+    try:
+        reader = load_tensorflow().compat.v1.train.NewCheckpointReader(str(checkpoint))
+        shapes = {name: tuple(shape) for name, shape in reader.get_variable_to_shape_map().items()}
+        _check_shapes(shapes, source)
+        weights = {name: reader.get_tensor(name) for name in variable_shapes()}
+    except (errors, ValueError, RuntimeError) as error:
+        raise WeightsError(
+            f"{source} is damaged, cut short or no checkpoint of TensorFlow ({str(error).splitlines()[0][:120]});"
+            " get it anew (vggish_model.ckpt has 291,108,469 bytes)"
+        ) from error
+    for name, values in weights.items():
+        if values.dtype != np.float32:
+            raise WeightsError(f"{source}: {name} is {values.dtype}; VGGish's weights are float32")
+        if not np.all(np.isfinite(values)):
+            raise WeightsError(f"{source}: {name} holds a value that is not finite")
+    return weights
+
+
+def _check_shapes(found: Mapping[str, tuple[int, ...]], source: str) -> None:
+    for name, shape in variable_shapes().items():
+        if name not in found:
+            near = difflib.get_close_matches(name, found, n=1)
+            has = f"; the nearest it has is {near[0]}" if near else ""
+            raise WeightsError(f"{source} has no variable {name}{has}; it is the checkpoint of another network")
+        if found[name] != shape:
+            raise WeightsError(f"{source}: {name} has shape {found[name]}, VGGish's has {shape}; it is of another network")
+
+
+def fingerprint(weights: Weights) -> str:
+    """Hash over names, shapes and values: "sha256:...", the same for V1 and V2 files of the same weights."""
+    digest = hashlib.sha256()
+    for name in sorted(weights):
+        digest.update(f"{name} {weights[name].shape}\n".encode())
+        digest.update(np.ascontiguousarray(weights[name], np.dtype("<f4")).data)
+    return f"sha256:{digest.hexdigest()}"
+
+
+def random_weights(seed: int) -> dict[str, np.ndarray]:
+    """Draw weights that keep activations at one scale from layer to layer: made up, and good for nothing but a try.
+
+    Args:
+        seed: of the draw.
+
+    Source: He et al. 2015, arXiv 1502.01852: normal, variance 2 / inputs; biases zero.
+    """
+    generator = np.random.default_rng(seed)
+    weights = {}
+    for layer, shape in LAYERS.items():
+        deviation = np.float32(np.sqrt(2 / np.prod(shape[:-1])))
+        weights[f"vggish/{layer}/weights"] = generator.standard_normal(shape, np.float32) * deviation
+        weights[f"vggish/{layer}/biases"] = np.zeros(shape[-1], np.float32)
+    return weights

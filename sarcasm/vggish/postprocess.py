@@ -1,0 +1,105 @@
+"""VGGish's post-processing: PCA with whitening, clipping to [-2, 2] and 8 bits.
+
+    y = P (e - m);   byte = trunc((clip(y, -2, 2) + 2) * 255 / 4)
+
+Truncated, not rounded: 2 becomes 255, anything just below it 254.
+
+Source: vggish_postprocess.py (tensorflow/models, research/audioset/vggish).
+"""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+from sarcasm.errors import WeightsError
+from sarcasm.vggish import constants as c
+
+EIGEN_VECTORS, MEANS = "pca_eigen_vectors", "pca_means"
+SHAPE = (c.EMBEDDING_SIZE, c.EMBEDDING_SIZE)
+
+
+class Postprocessor:
+    """PCA parameters, and what is done with them.
+
+    Args:
+        params: the released vggish_pca_params.npz or one like it: `pca_eigen_vectors` [128, 128], whose rows are output dimensions,
+            and `pca_means`, 128 values in any shape.
+
+    Raises:
+        WeightsError: the file is missing, damaged, pickled, or of another shape.
+    """
+
+    def __init__(self, params: Path | str) -> None:
+        self._set(*_read(Path(params)))
+
+    @classmethod
+    def from_arrays(cls, eigen_vectors: np.ndarray, means: np.ndarray) -> Postprocessor:
+        """Take parameters from memory.
+
+        Args:
+            eigen_vectors: [128, 128], rows are output dimensions.
+            means: 128 values in any shape.
+
+        Raises:
+            WeightsError: another shape, or a value that is not finite.
+        """
+        made = cls.__new__(cls)
+        made._set(np.asarray(eigen_vectors), np.asarray(means))
+        return made
+
+    def _set(self, eigen_vectors: np.ndarray, means: np.ndarray, source: str = "PCA parameters") -> None:
+        if eigen_vectors.shape != SHAPE or means.size != c.EMBEDDING_SIZE:
+            raise WeightsError(
+                f"{source}: {EIGEN_VECTORS} has shape {eigen_vectors.shape} and {MEANS} {means.shape}; {SHAPE} and"
+                f" {c.EMBEDDING_SIZE} values are needed"
+            )
+        self._eigen_vectors = eigen_vectors.astype(np.float64)
+        self._means = means.reshape(-1).astype(np.float64)
+        if not (np.all(np.isfinite(self._eigen_vectors)) and np.all(np.isfinite(self._means))):
+            raise WeightsError(f"{source}: a value is not finite")
+
+    def postprocess(self, embeddings: np.ndarray) -> np.ndarray:
+        """Post-process embeddings.
+
+        Args:
+            embeddings: floating [n, 128].
+
+        Returns:
+            uint8 [n, 128].
+
+        Raises:
+            ValueError: another shape, or NaN, for which there is no byte.
+        """
+        embeddings = np.asarray(embeddings)
+        if embeddings.ndim != 2 or embeddings.shape[1] != c.EMBEDDING_SIZE:
+            raise ValueError(f"embeddings are [n, {c.EMBEDDING_SIZE}], not {list(embeddings.shape)}")
+        if np.any(np.isnan(embeddings)):
+            raise ValueError("an embedding holds NaN")
+        projected = (embeddings - self._means) @ self._eigen_vectors.T
+        clipped = np.clip(projected, c.QUANTIZE_LOWEST, c.QUANTIZE_HIGHEST)
+        steps = (clipped - c.QUANTIZE_LOWEST) * (c.QUANTIZE_STEPS / (c.QUANTIZE_HIGHEST - c.QUANTIZE_LOWEST))
+        return steps.astype(np.uint8)
+
+
+def _read(path: Path) -> tuple[np.ndarray, np.ndarray, str]:
+    source = f"pca.params: {path}"
+    try:
+        # Opened here, because numpy leaves a file open that it finds damaged.
+        with path.open("rb") as file:
+            arrays = np.load(file, allow_pickle=False)
+            if not isinstance(arrays, np.lib.npyio.NpzFile):
+                raise WeightsError(f"{source} is one array; an .npz file with {EIGEN_VECTORS} and {MEANS} is needed")
+            missing = [name for name in (EIGEN_VECTORS, MEANS) if name not in arrays]
+            if missing:
+                held = ", ".join(arrays.files) or "nothing"
+                raise WeightsError(f"{source} has no {' and no '.join(missing)}; it holds {held}")
+            return arrays[EIGEN_VECTORS], arrays[MEANS], source
+    except FileNotFoundError as error:
+        raise WeightsError(f"{source} is not there; name the file with pca.params=FILE, or choose pca=off") from error
+    except (ValueError, EOFError, OSError, zipfile.BadZipFile) as error:
+        # numpy's ways of saying: pickled objects, not an .npz at all, or damaged.
+        reason = "holds pickled objects, which are never loaded" if "pickle" in str(error).lower() else "is damaged"
+        raise WeightsError(f"{source} {reason}; get vggish_pca_params.npz anew") from error

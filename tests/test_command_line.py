@@ -1,0 +1,171 @@
+"""The real command line, as a process of its own: wrong use, missing data, and what stands on the screen."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sarcasm import help as help_page
+from sarcasm.project import PROJECT
+
+HEAVY = ("tensorflow", "mlflow", "sklearn", "matplotlib", "librosa", "numba", "pandas", "scipy")
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--cfg", "job"], ["head=bgi"]])
+def test_help_config_and_typing_errors_load_nothing_heavy(arguments):
+    script = (
+        "import runpy, sys; sys.argv = ['train.py', *sys.argv[1:]]\n"
+        f"try: runpy.run_path({str(PROJECT / 'train.py')!r}, run_name='__main__')\n"
+        f"except SystemExit: pass\nprint([name for name in {HEAVY!r} if name in sys.modules], file=sys.stderr)"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", script, *arguments], capture_output=True, text=True, check=True, cwd=PROJECT, timeout=60
+    )
+    assert result.stderr.splitlines()[-1] == "[]"
+
+
+def test_help_lists_every_choice_of_every_group_with_its_comment(run_train):
+    result = run_train("--help")
+    assert result.returncode == 0
+    assert result.stderr == ""
+    files = [path for group in help_page.groups() for path in (PROJECT / "conf" / group).glob("*.yaml")]
+    assert len(files) > 10
+    for path in files:
+        assert re.search(rf"^[* ] {path.parent.name}={path.stem}\s", result.stdout, re.MULTILINE)
+    assert "* dataset=smoke" in result.stdout
+    assert "trainer.steps=30" in result.stdout
+    assert max(map(len, result.stdout.splitlines())) < 200
+
+
+WRONG = {
+    "head=bgi": "head=bgi: there is no such head; did you mean big? (choose from big, small)",
+    "dataset=denoisd": "dataset=denoisd: there is no such dataset; did you mean denoised?"
+    " (choose from denoised, manifest, original, smoke)",
+    "datset=denoised": "there is no option datset; did you mean dataset?",
+    "trainer.step=3": "there is no option trainer.step; did you mean trainer.steps?",
+    "+trainer.step=3": "there is no option trainer.step; did you mean trainer.steps?",
+    "++dataset.foo.bar=1": "there is no option dataset.foo",
+    "sed=1": "there is no option sed; did you mean seed?",
+    "trainer.steps=ten": "trainer.steps: Value 'ten' of type 'str' could not be converted to Integer",
+    "trainer.steps=0": "trainer.steps=0: at least 1 is needed",
+    "trainer.steps=3,4": "trainer.steps=3,4 names several values; add -m to run each of them, or write a list as trainer.steps=[...]",
+    "pca=true": "pca=true: choose from off, on",
+    "pca=maybe": "pca=maybe: there is no such pca (choose from off, on)",
+    "resampler=sox": "resampler: Invalid value 'sox', expected one of [reference, soxr]; did you mean soxr?",
+    "scale=standrd": "scale: Invalid value 'standrd', expected one of [none, standard]; did you mean standard?",
+    "split.test_size=2": "split.test_size=2.0: a share between 0 and 1 is needed, such as 0.2",
+    "seed=-1": "seed=-1: a whole number from 0 to 4294967295 is needed",
+    "dataset=manifest": "dataset.manifest has no value; give it one with dataset.manifest=...",
+    "experiment=notebook": "experiment=notebook: there is no such experiment; did you mean notebook_smoke?"
+    " (choose from notebook_denoised, notebook_original, notebook_smoke)",
+    "head": "head: not of the form OPTION=VALUE (a value with spaces, commas or brackets needs quotes)",
+}
+
+
+@pytest.mark.parametrize("argument", WRONG)
+def test_a_wrong_option_names_the_nearest_right_one_and_exits_with_2(run_train, argument, tmp_path):
+    result = run_train(argument)
+    assert result.stderr.startswith(f"error: {WRONG[argument]}")
+    assert result.stderr.count("\n") == 1
+    assert result.stdout == ""
+    assert result.returncode == 2
+    assert not (tmp_path / "mlflow.db").exists()
+
+
+def test_a_wrong_choice_in_a_sweep_stops_it_before_any_job(run_train, tmp_path):
+    result = run_train("-m", "head=small,bgi")
+    assert "error: head=bgi: there is no such head; did you mean big?" in result.stderr
+    assert result.returncode == 2
+    assert not (tmp_path / "mlflow.db").exists()
+
+
+def entry(**changes) -> dict:
+    fields = {
+        "utterance": "Sure.", "speaker": "ANNA", "context": ["So?"], "context_speakers": ["BEN"], "show": "BBT", "sarcasm": True,
+    }  # fmt: skip
+    return fields | changes
+
+
+BAD_LABELS = {
+    "missing file": (None, "labels.json"),
+    "malformed": ('{"1_60": {"utterance": ', "line 1"),
+    "without sarcasm": (json.dumps({"1_60": {k: v for k, v in entry().items() if k != "sarcasm"}}), "1_60"),
+    "duplicate ids": (f'{{"1_60": {json.dumps(entry())}, "1_60": {json.dumps(entry())}}}', "1_60"),
+    "escaping id": (json.dumps({"../x": entry()}), "../x"),
+    "no clips": (json.dumps({}), "labels.json"),
+    "one class": (json.dumps({"1_60": entry(), "1_61": entry()}), "sarcastic"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_LABELS)
+def test_bad_labels_are_one_clear_line_and_exit_status_1(run_train, tmp_path, case):
+    text, named = BAD_LABELS[case]
+    labels, audio = tmp_path / "labels.json", tmp_path / "audio"
+    audio.mkdir()
+    for name in ("1_60", "1_61"):
+        (audio / f"{name}.wav").write_bytes(b"never read")
+    if text is not None:
+        labels.write_text(text, encoding="utf-8")
+    result = run_train(
+        "dataset=original", f"dataset.labels={labels}", f"dataset.audio_dir={audio}", "dataset.max_missing=1"
+    )
+    assert result.returncode == 1
+    assert result.stderr.startswith("error: ")
+    assert result.stderr.count("\n") == 1
+    assert named in result.stderr
+
+
+def test_original_without_data_says_what_is_expected_where(run_train, project_copy):
+    result = run_train("dataset=original", project=project_copy)
+    assert result.returncode == 1
+    assert result.stderr.count("\n") == 1
+    assert str(project_copy / "data" / "mustard" / "sarcasm_data.json") in result.stderr
+    assert "dataset.labels" in result.stderr
+
+
+def test_original_never_falls_back_to_random_weights(run_train, mustard_folder, project_copy):
+    result = run_train(
+        "dataset=original", f"dataset.labels={mustard_folder}/sarcasm_data.json", f"dataset.audio_dir={mustard_folder}/audio",
+        project=project_copy,
+    )  # fmt: skip
+    assert result.returncode == 1
+    error = result.stderr.splitlines()[-1]
+    assert error.startswith(
+        f"error: embedding.checkpoint: {project_copy}/models/vggish_model.ckpt is not there; download https://"
+    )
+
+
+def test_the_made_up_clips_do_not_hide_a_checkpoint_that_was_named_but_is_missing(run_train, tmp_path):
+    result = run_train("embedding.checkpoint=nowhere.ckpt", f"dataset.directory={tmp_path}/smoke")
+    assert result.returncode == 1
+    assert "nowhere.ckpt" in result.stderr.splitlines()[-1]
+
+
+def test_configs_are_valid_yaml_of_one_shape():
+    """First line: what the choice is. Every option: a comment."""
+    import yaml
+
+    files = sorted(path for group in help_page.groups() for path in (PROJECT / "conf" / group).glob("*.yaml"))
+    assert files
+    for path in files:
+        lines = path.read_text(encoding="utf-8").splitlines()
+        assert lines[0].startswith("# "), path
+        options = yaml.safe_load("\n".join(lines))
+        if path.parent.name != "experiment":
+            commented = {match["key"] for match in help_page._matches(help_page.OPTION_LINE, path)}
+            # A name says nothing that the file name does not, and pca=on|off is what sets `enabled`.
+            assert set(options) - {"defaults", "name", "enabled"} - commented == set(), path
+
+
+def test_every_experiment_composes():
+    names = help_page.choices("experiment")
+    assert names
+    for name in names:
+        result = subprocess.run(
+            [sys.executable, str(PROJECT / "train.py"), f"experiment={name}", "--cfg", "job"],
+            capture_output=True, text=True, check=True, timeout=60, cwd=Path(PROJECT),
+        )  # fmt: skip
+        assert "decision: round" in result.stdout

@@ -1,0 +1,63 @@
+"""Commands in the documents: every train.py line composes, every make target exists, every file that is linked is there."""
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sarcasm.project import PROJECT
+
+DOCUMENTS = [PROJECT / "README.md", PROJECT / "CONTRIBUTING.md", *sorted((PROJECT / "docs").glob("*.md"))]
+BLOCK = re.compile(r"^```bash\n(.*?)^```", re.MULTILINE | re.DOTALL)
+INLINE = re.compile(r"`(python train\.py[^`]*|make [a-z-]+)`")
+LINK = re.compile(r"\]\((?!https?://)([^)#]+)\)")
+
+
+def commands() -> list[tuple[str, str]]:
+    found = []
+    for document in DOCUMENTS:
+        text = document.read_text(encoding="utf-8")
+        lines = [line for block in BLOCK.findall(text) for line in block.splitlines() if line.strip()]
+        found += [(document.name, line) for line in [*lines, *INLINE.findall(text)]]
+    return sorted(set(found))
+
+
+KNOWN = ("python train.py", "make", ".venv/bin/pre-commit install")
+
+
+def test_there_are_commands_and_all_are_of_a_kind_that_is_checked():
+    assert len(commands()) > 8
+    for document, command in commands():
+        assert command.startswith(KNOWN), f"{document}: {command}"
+
+
+@pytest.mark.parametrize(
+    "command", sorted({command for _, command in commands() if command.startswith("python train.py")})
+)
+def test_every_train_command_composes(command):
+    words = shlex.split(command, comments=True)[2:]
+    if "head=linear" in words:
+        pytest.skip("an example of what docs/extending.md adds, run by test_extending.py")
+    if "--help" not in words:
+        words = [*(word for word in words if word != "-m"), "--cfg", "job"]
+        words = [word.split(",")[0] if "[" not in word else word for word in words]
+    result = subprocess.run(
+        [sys.executable, "train.py", *words], cwd=PROJECT, capture_output=True, text=True, check=False, timeout=60
+    )
+    assert result.returncode == 0, result.stderr
+
+
+@pytest.mark.parametrize(
+    "target", sorted({shlex.split(command)[1] for _, command in commands() if command.startswith("make ")})
+)
+def test_every_make_target_exists(target):
+    subprocess.run(["make", "--dry-run", target], cwd=PROJECT, capture_output=True, check=True, timeout=60)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_every_link_to_a_file_leads_to_one(document: Path):
+    for target in LINK.findall(document.read_text(encoding="utf-8")):
+        assert (document.parent / target).exists(), target
