@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -126,7 +127,9 @@ def test_the_kept_model_gives_the_probabilities_that_the_run_scored(
     assert result.returncode == 0, result.stderr
     client, (run,) = runs_in(tmp_path)
     mlflow.set_tracking_uri(f"sqlite:///{tmp_path}/mlflow.db")
-    model = mlflow.pyfunc.load_model(f"runs:/{run.info.run_id}/model")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # MLflow wishes for type hints it has none of for arrays
+        model = mlflow.pyfunc.load_model(f"runs:/{run.info.run_id}/model")
     with (tmp_path / "mlruns" / "sarcasm" / run.info.run_id / "artifacts" / "predictions.csv").open() as file:
         row = next(csv.DictReader(file))
     waveform = read_waveform(

@@ -164,16 +164,21 @@ def test_artifacts_lie_where_they_were_said_to(tracked_project: Path, tracking: 
     from matplotlib.figure import Figure
 
     (tmp_path / "table.csv").write_text("a,b\n")
+    (tmp_path / "report" / "plots").mkdir(parents=True)
+    (tmp_path / "report" / "plots" / "a.svg").write_text("<svg/>")
     with begun(tracking(), tracked_project) as tracked:
         tracked.log_text("süß", "reports/classification_report.txt")
         tracked.log_json({"süß": [1, None]}, "scores.json")
         tracked.log_file(tmp_path / "table.csv", "tables")
         tracked.log_file(tmp_path / "table.csv")
+        tracked.log_folder(tmp_path / "report")
+        tracked.log_folder(tmp_path / "report", "again")
         tracked.log_figure(Figure(), "plots/loss.png")
     kept = artifacts(tracked_project, tracked)
     assert (kept / "reports/classification_report.txt").read_text(encoding="utf-8") == "süß"
     assert (kept / "scores.json").read_text(encoding="utf-8") == '{\n  "süß": [\n    1,\n    null\n  ]\n}\n'
     assert (kept / "tables/table.csv").read_text() == (kept / "table.csv").read_text() == "a,b\n"
+    assert (kept / "plots/a.svg").read_text() == (kept / "again/plots/a.svg").read_text() == "<svg/>"
     assert (kept / "plots/loss.png").read_bytes().startswith(b"\x89PNG")
 
 
@@ -196,6 +201,21 @@ def test_the_dataset_is_an_input_of_the_run(tracked_project: Path, tracking: Opt
     assert json.loads(used.dataset.source) == {"uri": "data/smoke"}
     assert json.loads(used.dataset.profile) == {"num_rows": 40, "fingerprint": fingerprint}
     assert [(tag.key, tag.value) for tag in used.tags] == [("mlflow.data.context", "training")]
+
+
+def test_the_seconds_of_a_stage_are_those_of_all_its_blocks(
+    tracked_project: Path, tracking: Options, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = iter([10.0, 12.0, 20.0, 21.5, 30.0, 31.0])
+    with begun(tracking(), tracked_project) as tracked:
+        monkeypatch.setattr(run.time, "perf_counter", lambda: next(now))
+        for stage in ("fit", "fit"):
+            with tracked.time(stage):
+                pass
+        with suppress(ValueError), tracked.time("report"):
+            raise ValueError
+        monkeypatch.undo()
+    assert recorded(tracked_project, tracked.run_id).data.metrics == {"time/fit": 3.5, "time/report": 1.0}
 
 
 def test_two_runs_may_be_open_at_once(tracked_project: Path, tracking: Options) -> None:

@@ -8,6 +8,7 @@ that file alone is enough.
 from sarcasm.corpus.dataset import BadClips, Dataset, ShortClips
 from sarcasm.corpus.manifest import Manifest
 from sarcasm.corpus.mustard import Mustard
+from sarcasm.corpus.smoke import Smoke
 from sarcasm.corpus.utterance import Corpus, Utterance, fingerprint
 
 __all__ = [

@@ -62,6 +62,11 @@ class Dataset:
                 f"dataset.max_missing={self.max_missing}: a share between 0 and 1 is needed, such as 0.05"
             )
 
+    @property
+    def source(self) -> str:
+        """The file that says what is spoken, by whom, and the label."""
+        raise NotImplementedError
+
     def read(self) -> Corpus:
         """Find out what is there; no sound is read.
 

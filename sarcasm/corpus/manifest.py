@@ -51,6 +51,11 @@ class Manifest(Dataset):
 
     manifest: str = MISSING
 
+    @property
+    def source(self) -> str:
+        """See `Dataset.source`."""
+        return self.manifest
+
     def read(self) -> Corpus:
         """See `Dataset.read`."""
         source = Path(self.manifest)

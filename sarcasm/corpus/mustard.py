@@ -53,6 +53,11 @@ class Mustard(Dataset):
     audio_dir: str = MISSING
     labels: str = MISSING
 
+    @property
+    def source(self) -> str:
+        """See `Dataset.source`."""
+        return self.labels
+
     def read(self) -> Corpus:
         """See `Dataset.read`."""
         labels, folder = Path(self.labels), Path(self.audio_dir)

@@ -17,7 +17,14 @@ from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
 
-VOWELS = ((730, 1090, 2440), (530, 1840, 2480), (270, 2290, 3010), (570, 840, 2410), (300, 870, 2240), (500, 1500, 2500))
+VOWELS = (
+    (730, 1090, 2440),
+    (530, 1840, 2480),
+    (270, 2290, 3010),
+    (570, 840, 2410),
+    (300, 870, 2240),
+    (500, 1500, 2500),
+)
 """First three formants in Hz: "ah", "eh", "ee", "aw", "oo" of men in Peterson & Barney 1952 (JASA 24(2), 175-184), and
 the evenly spaced ones of a uniform tube of 17 cm for the neutral vowel."""
 FOURTH_FORMANT = 3500
@@ -83,7 +90,9 @@ def speak(
     pitch = _contour(delivery, starts, n_samples, sample_rate, random)
     source = _source(pitch, sample_rate, delivery.breath, random)
     speech = np.zeros(n_samples)
-    for start, stop in zip(*(np.round(edge * sample_rate).astype(int) for edge in (starts[:-1], starts[1:])), strict=True):
+    for start, stop in zip(
+        *(np.round(edge * sample_rate).astype(int) for edge in (starts[:-1], starts[1:])), strict=True
+    ):
         speech[start:stop] += _syllable(source[start:stop], sample_rate, delivery.formant_scale, random)
     speech *= _gain(delivery.level_db) / np.sqrt(np.mean(speech**2))
     speech += _background(n_samples, random)
@@ -122,7 +131,11 @@ def _syllable(source: FloatArray, sample_rate: int, formant_scale: float, random
     """A consonant, maybe, and a vowel, on the given stretch of the source."""
     vowel = VOWELS[random.integers(len(VOWELS))]
     consonant = random.choice(["none", "fricative", "burst"], p=[0.4, 0.35, 0.25])
-    consonant_seconds, place_hz, loudness = random.uniform(*CONSONANT_SECONDS), random.uniform(2500, 6000), random.uniform(0.3, 0.7)
+    consonant_seconds, place_hz, loudness = (
+        random.uniform(*CONSONANT_SECONDS),
+        random.uniform(2500, 6000),
+        random.uniform(0.3, 0.7),
+    )
     formants = np.array([*vowel, FOURTH_FORMANT]) * formant_scale * random.normal(1.0, 0.03, 4)
     voiced = _resonate(source, formants, BANDWIDTHS, sample_rate)
     syllable = voiced / _rms(voiced) * random.uniform(0.6, 1.0)
@@ -139,10 +152,8 @@ def _syllable(source: FloatArray, sample_rate: int, formant_scale: float, random
     return syllable
 
 
-def _resonate(
-    source: FloatArray, frequencies: FloatArray, bandwidths: tuple[int, ...], sample_rate: int
-) -> FloatArray:
-    """A cascade of two-pole resonators, each with a gain of 1 at 0 Hz; those the sample rate cannot hold are left out."""
+def _resonate(source: FloatArray, frequencies: FloatArray, bandwidths: tuple[int, ...], sample_rate: int) -> FloatArray:
+    """A cascade of two-pole resonators, with a gain of 1 at 0 Hz; those beyond the sample rate are left out."""
     from scipy.signal import sosfilt
 
     sections = []

@@ -41,8 +41,12 @@ def wav_bytes(samples: NDArray[np.float64], sample_rate: int, encoding: Encoding
     n_bytes = {"pcm_16": 2, "pcm_24": 3, "float_32": 4}[encoding]
     is_float = encoding == "float_32"
     block = n_channels * n_bytes
-    form = struct.pack("<HHIIHH", 3 if is_float else 1, n_channels, sample_rate, sample_rate * block, block, 8 * n_bytes)
+    form = struct.pack(
+        "<HHIIHH", 3 if is_float else 1, n_channels, sample_rate, sample_rate * block, block, 8 * n_bytes
+    )
     chunks = [(b"fmt ", form + b"\0\0"), (b"fact", struct.pack("<I", n_frames))] if is_float else [(b"fmt ", form)]
     chunks.append((b"data", sound))
-    body = b"".join(name + struct.pack("<I", len(content)) + content + b"\0" * (len(content) % 2) for name, content in chunks)
+    body = b"".join(
+        name + struct.pack("<I", len(content)) + content + b"\0" * (len(content) % 2) for name, content in chunks
+    )
     return b"RIFF" + struct.pack("<I", 4 + len(body)) + b"WAVE" + body

@@ -97,6 +97,7 @@ class Tracked:
         self.where = store.where(experiment_id, run_id)
         self._store, self._client = store, store.client
         self._metrics = Gatherer(self._send, options.flush_metrics, options.flush_seconds)
+        self._seconds: dict[str, float] = {}
 
     def log_step(self, step: int, metrics: Mapping[str, float]) -> None:
         """Log the metrics of a step; they are sent together with others.
@@ -110,6 +111,15 @@ class Tracked:
     def log_metrics(self, metrics: Mapping[str, float]) -> None:
         """Log metrics that belong to the whole run."""
         self._metrics.add(0, metrics)
+
+    @contextmanager
+    def time(self, stage: str) -> Iterator[None]:
+        """Count the seconds of a block as those of a stage: `time/STAGE` of the run, over all blocks of that stage."""
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            self._seconds[stage] = self._seconds.get(stage, 0.0) + time.perf_counter() - started
 
     def log_tags(self, tags: Mapping[str, str]) -> None:
         """Set tags; a tag that is there already gets the new value."""
@@ -132,17 +142,10 @@ class Tracked:
         with tracking_errors(self._store.uri, f"keep {path}"):
             self._client.log_artifact(self.run_id, str(path), artifact_folder or None)
 
-    def log_folder(self, folder: Path) -> None:
-        """Keep copies of all files of a folder, and of its folders, as artifacts."""
+    def log_folder(self, folder: Path, artifact_folder: str = "") -> None:
+        """Keep a copy of what a folder holds, in a folder of the run's artifacts."""
         with tracking_errors(self._store.uri, f"keep {folder}"):
-            self._client.log_artifacts(self.run_id, str(folder))
-
-    @contextmanager
-    def time(self, stage: str) -> Iterator[None]:
-        """Log the seconds that the block takes as time/STAGE."""
-        started = time.perf_counter()
-        yield
-        self.log_metrics({f"time/{stage}": time.perf_counter() - started})
+            self._client.log_artifacts(self.run_id, str(folder), artifact_folder or None)
 
     def log_figure(self, figure: Figure, artifact_path: str) -> None:
         """Keep a matplotlib figure as an artifact, in the format that the path ends with."""
@@ -215,6 +218,7 @@ class Tracked:
         Raises:
             TrackingError: the store does not take it.
         """
+        self.log_metrics({f"time/{stage}": seconds for stage, seconds in self._seconds.items()})
         try:
             self._metrics.flush()
         except TrackingError as failure:
