@@ -134,7 +134,9 @@ def _decode(file: io.FileIO, n_bytes: int) -> tuple[NDArray[np.float32], int]:
 
 
 def _mono_blocks(sound: Any) -> Iterator[NDArray[np.float32]]:
-    frames_at_once = max(1, BLOCK_SAMPLES // sound.channels)
+    # Otherwise soundfile seeks to where it is after each block, which a FLAC of unknown length cannot do.
+    sound.seekable = lambda: False
+    frames_at_once = max(1, min(sound.frames, BLOCK_SAMPLES // sound.channels))
     n_before = 0
     while len(block := sound.read(frames_at_once, dtype="float32", always_2d=True)):
         is_finite = np.isfinite(block).all(axis=1)

@@ -48,7 +48,7 @@ class Transform:
         Returns:
             float32 [n, D].
         """
-        if self.eigen_vectors is not None:
+        if self.eigen_vectors is not None and self.means is not None:
             X = Postprocessor.from_arrays(self.eigen_vectors, self.means).postprocess(X)
         if self.scale_mean is not None:
             X = (X - self.scale_mean) / self.scale_deviation
@@ -62,7 +62,7 @@ class Transform:
             "scale_mean": self.scale_mean,
             "scale_standard_deviation": self.scale_deviation,
         }
-        np.savez(path, **{name: array for name, array in named.items() if array is not None})
+        np.savez(path, allow_pickle=False, **{name: array for name, array in named.items() if array is not None})
 
 
 def fit_transform(X: np.ndarray, fit_pca: bool, scale: Scale) -> Transform:

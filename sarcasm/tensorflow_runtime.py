@@ -81,5 +81,7 @@ def _quiet_import(name: str) -> Iterator[None]:
 def building_a_graph() -> Iterator[None]:
     """Keep quiet what Keras says of tf-slim's way of building layers, on which nothing of ours depends."""
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=r"`?(layer\.apply|tf\.layers|tf\.keras\.layers)", category=UserWarning)
+        warnings.filterwarnings(
+            "ignore", message=r"`?(layer\.apply|tf\.layers|tf\.keras\.layers)", category=UserWarning
+        )
         yield

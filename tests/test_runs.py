@@ -125,12 +125,12 @@ def test_the_kept_model_gives_the_probabilities_that_the_run_scored(
 
     result = run_train("dataset=original", "head=small", "pca=off", "scale=standard", *mustard_options[:3])
     assert result.returncode == 0, result.stderr
-    client, (run,) = runs_in(tmp_path)
-    mlflow.set_tracking_uri(f"sqlite:///{tmp_path}/mlflow.db")
+    _, (run,) = runs_in(tmp_path)
+    artifacts = tmp_path / "mlruns" / "sarcasm" / run.info.run_id / "artifacts"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # MLflow wishes for type hints it has none of for arrays
-        model = mlflow.pyfunc.load_model(f"runs:/{run.info.run_id}/model")
-    with (tmp_path / "mlruns" / "sarcasm" / run.info.run_id / "artifacts" / "predictions.csv").open() as file:
+        model = mlflow.pyfunc.load_model(str(artifacts / "model"))
+    with (artifacts / "predictions.csv").open() as file:
         row = next(csv.DictReader(file))
     waveform = read_waveform(
         mustard_folder / "audio" / f"{row['utterance']}.wav", Resampler.reference, row["utterance"]

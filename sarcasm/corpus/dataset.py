@@ -227,5 +227,8 @@ def read_json(text: str, where: str, first_line: int = 1) -> Any:
     except json.JSONDecodeError as error:
         line = error.lineno + first_line - 1
         raise CorpusError(f"{where}, line {line}, column {error.colno}: not JSON ({error.msg})") from error
-    except (RecursionError, ValueError) as error:
+    except RecursionError:
+        raise CorpusError(f"{where}: not JSON that can be used (nested too deeply)") from None
+    except ValueError as error:
+        # A whole number of more than 4300 digits.
         raise CorpusError(f"{where}: not JSON that can be used ({error})") from error

@@ -20,13 +20,14 @@ import secrets
 import shutil
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from omegaconf import MISSING
 
-from sarcasm.corpus.dataset import listed
+from sarcasm.corpus.dataset import MOST_LISTED, listed
 from sarcasm.corpus.mustard import Mustard
 from sarcasm.corpus.synthesis import Delivery, speak
 from sarcasm.corpus.utterance import Corpus
@@ -210,12 +211,13 @@ def provide(directory: Path, labels: Path, clips: Path) -> bool:
     """
     wanted = {"generator": GENERATOR, "version": VERSION, "labels": labels.as_posix(), "clips": clips.as_posix()}
     try:
-        found = _marker(directory)
-        has_both = (directory / labels).is_file() and (directory / clips).is_dir()
-        if has_both and (not found or wanted.items() <= found.items()):
-            return bool(found)
-        _refuse_foreign(directory, found.get("files", []))
-        _replace(directory, found, wanted)
+        if _is_whole(directory, wanted):
+            return True
+        # Files first, marker second, here and below: another process may put the folder there in between.
+        if (directory / labels).exists() and (directory / clips).exists() and not _marker(directory):
+            return False
+        _refuse_foreign(directory)
+        _replace(directory, wanted)
     except OSError as error:
         raise CorpusError(
             f"dataset.directory: the made-up clips cannot be written to {directory} ({error.strerror or error}); name"
@@ -224,25 +226,30 @@ def provide(directory: Path, labels: Path, clips: Path) -> bool:
     return True
 
 
-def _replace(directory: Path, found: Marker, wanted: Marker) -> None:
+def _replace(directory: Path, wanted: Marker) -> None:
     aside = directory.with_name(f".{directory.name}.{os.getpid()}.{secrets.token_hex(4)}.part")
     old = aside.with_suffix(".old")
     try:
         _write(aside, wanted)
-        if found and _marker(directory) == found:
+        if _marker(directory) and not _is_whole(directory, wanted):
             with suppress(FileNotFoundError):
                 directory.rename(old)
         try:
             aside.rename(directory)
         except OSError:
             # Somebody else was first: what lies there now is what was about to be put there.
-            if not wanted.items() <= _marker(directory).items():
+            if not _is_whole(directory, wanted):
                 raise
         else:
             logger.info("wrote %d made-up clips to %s", len(_script()), directory)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
         shutil.rmtree(old, ignore_errors=True)
+
+
+def _is_whole(directory: Path, wanted: Marker) -> bool:
+    is_current = wanted.items() <= _marker(directory).items()
+    return is_current and (directory / wanted["labels"]).is_file() and (directory / wanted["clips"]).is_dir()
 
 
 def _marker(directory: Path) -> Marker:
@@ -254,19 +261,25 @@ def _marker(directory: Path) -> Marker:
     return marker if isinstance(marker, dict) and marker.get("generator") == GENERATOR else {}
 
 
-def _refuse_foreign(directory: Path, files: list[str]) -> None:
+def _refuse_foreign(directory: Path) -> None:
     """Stop before a folder that holds anything but the files of the marker, which may be moved away and deleted."""
     if directory.exists() and not directory.is_dir():
         raise CorpusError(
             f"dataset.directory: {directory} is a file; name a new or empty folder with dataset.directory=DIR"
         )
-    ours = {MARKER, *files}
-    there = {path.relative_to(directory).as_posix() for path in directory.rglob("*") if not path.is_dir()}
-    if foreign := there - ours:
+    names = (path.relative_to(directory).as_posix() for path in directory.rglob("*") if not path.is_dir())
+    known = _our_files(directory)
+    # A few are enough: it may be somebody's home.
+    foreign = set(islice((name for name in names if name not in known), MOST_LISTED))
+    if foreign := foreign - _our_files(directory):
         raise CorpusError(
-            f"dataset.directory: {directory} holds other files ({listed(foreign)}), which are left alone; name a new or"
-            " empty folder with dataset.directory=DIR"
+            f"dataset.directory: {directory} holds other files (such as {listed(foreign)}), which are left alone; name"
+            " a new or empty folder with dataset.directory=DIR"
         )
+
+
+def _our_files(directory: Path) -> set[str]:
+    return {MARKER, *_marker(directory).get("files", [])}
 
 
 def _write(directory: Path, marker: Marker) -> None:

@@ -46,12 +46,13 @@ def _png(figure: Any) -> bytes:
 def _axes(title: str, width: float = 5.6, height: float = 4.0) -> tuple[Any, Any]:
     # Figure instead of pyplot: no global state, and pyplot alone takes a second to import.
     from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-    figure = Figure(figsize=(width, height), dpi=150, layout="constrained")
+    # The strip at the foot is left to the note.
+    figure = Figure(figsize=(width, height), dpi=150, layout=ConstrainedLayoutEngine(rect=(0, 0.03, 1, 0.97)))
     axes = figure.subplots()
     axes.set_title(title, fontsize=11, loc="left")
     axes.spines[["top", "right"]].set_visible(False)
-    figure.get_layout_engine().set(rect=(0, 0.03, 1, 0.97))
     return figure, axes
 
 

@@ -60,7 +60,9 @@ def _check_shapes(found: Mapping[str, tuple[int, ...]], source: str) -> None:
             has = f"; the nearest it has is {near[0]}" if near else ""
             raise WeightsError(f"{source} has no variable {name}{has}; it is the checkpoint of another network")
         if found[name] != shape:
-            raise WeightsError(f"{source}: {name} has shape {found[name]}, VGGish's has {shape}; it is of another network")
+            raise WeightsError(
+                f"{source}: {name} has shape {found[name]}, VGGish's has {shape}; it is of another network"
+            )
 
 
 def fingerprint(weights: Weights) -> str:

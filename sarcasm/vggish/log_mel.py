@@ -11,18 +11,15 @@ Source: mel_features.py and vggish_input.py (tensorflow/models, research/audiose
 
 from __future__ import annotations
 
-import os
-from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
-from itertools import pairwise
 
 import numpy as np
 
 from sarcasm.resampling import Resampler, resample
 from sarcasm.vggish import constants as c
 
-BLOCK_FRAMES = 384
-"""Worked on at a time by a thread, so that what lies between two steps stays in the cache, and memory does not grow with the clip."""
+BLOCK_FRAMES = 192
+"""Worked on at a time, so that what lies between two steps stays in the cache, and memory does not grow with the clip."""
 MATMUL_FRAMES = 16
 """Frames in one product of matrices; divides an example's."""
 
@@ -66,43 +63,30 @@ def n_examples(n_samples: int) -> int:
 def _examples(waveform: np.ndarray) -> np.ndarray:
     examples = np.empty((n_examples(len(waveform)), c.EXAMPLE_FRAMES, c.N_MEL_BANDS), np.float32)
     frames = examples.reshape(-1, c.N_MEL_BANDS)
-    pool, n_threads = _threads()
-    cuts = [len(frames) // MATMUL_FRAMES * thread // n_threads * MATMUL_FRAMES for thread in range(n_threads + 1)]
-    shares = [(waveform[start * c.HOP_SAMPLES :], frames[start:stop]) for start, stop in pairwise(cuts)]
-    list(pool.map(_fill, *zip(*shares, strict=True)))
-    return examples
-
-
-def _fill(waveform: np.ndarray, frames: np.ndarray) -> None:
-    """Fill `frames`, float32 [frames, 64], with the first frames of a waveform."""
-    # Filled with zeros to the length of the FFT once; letting the FFT do so takes four times as long as the FFT.
+    # Filled with zeros to the length of the FFT once: what is behind the window is never written to.
     windowed = np.zeros((min(BLOCK_FRAMES, len(frames)), c.FFT_SAMPLES))
     for start in range(0, len(frames), BLOCK_FRAMES):
         part = frames[start : start + BLOCK_FRAMES]
         first = start * c.HOP_SAMPLES
         samples = waveform[first : first + (len(part) - 1) * c.HOP_SAMPLES + c.WINDOW_SAMPLES]
         _log_mel(samples, windowed[: len(part)], part)
+    return examples
 
 
 def _log_mel(waveform: np.ndarray, windowed: np.ndarray, log_mel: np.ndarray) -> None:
     """Fill `log_mel`, float32 [frames, 64], with every frame of the waveform; `windowed` is room, float64 [frames, 512]."""
-    from scipy.fft import rfft
-
     windows = np.lib.stride_tricks.sliding_window_view(waveform, c.WINDOW_SAMPLES)[:: c.HOP_SAMPLES]
     np.multiply(windows, _window(), out=windowed[:, : c.WINDOW_SAMPLES])
     bins, weights = _mel_weights()
     # From here on sums of what is not negative: float32 is off by no more than its last digits.
-    magnitudes = np.abs(rfft(windowed)[:, bins]).astype(np.float32)
+    magnitudes = np.abs(np.fft.rfft(windowed)[:, bins]).astype(np.float32)
     # So few rows at a time that BLAS does not start threads for them, and a frame's value does not depend on its block.
-    np.matmul(magnitudes.reshape(-1, MATMUL_FRAMES, weights.shape[0]), weights, out=log_mel.reshape(-1, MATMUL_FRAMES, c.N_MEL_BANDS))
+    np.matmul(
+        magnitudes.reshape(-1, MATMUL_FRAMES, weights.shape[0]),
+        weights,
+        out=log_mel.reshape(-1, MATMUL_FRAMES, c.N_MEL_BANDS),
+    )
     np.log(np.add(log_mel, np.float32(c.LOG_OFFSET), out=log_mel), out=log_mel)
-
-
-@lru_cache(maxsize=1)
-def _threads() -> tuple[ThreadPoolExecutor, int]:
-    """Threads that share a clip's frames: numpy and SciPy let go of the interpreter while they work."""
-    n_threads = os.cpu_count() or 1
-    return ThreadPoolExecutor(n_threads, thread_name_prefix="log_mel"), n_threads
 
 
 @lru_cache(maxsize=1)
