@@ -1,1 +1,1 @@
-"""Measurements: each puts ours and a plain form side by side in one run and tells the ratio, with the budget beside it."""
+"""Measurements: ours and a plain form side by side in one run, their ratio, and the budget beside it."""

@@ -1,8 +1,9 @@
-"""Train the big head on 2,769 examples for 30 steps: ours against the notebook's loop, in turns, and against the machine's matrix peak.
+"""Train the big head on 2,769 examples for 30 steps: ours against the notebook's loop, and against the matrix peak.
 
-The notebook's loop feeds all rows through feed_dict in every step and leaves TensorFlow's defaults alone (oneDNN is off by default on
-processors without AVX-512). Both run in fresh processes, because oneDNN is chosen when TensorFlow is imported. The share of the peak counts
-the multiplications of the three layers, forward and twice backward, less the first layer's gradient by its input, which nobody needs.
+The notebook's loop feeds all rows through feed_dict in every step and leaves TensorFlow's defaults alone (oneDNN is off
+by default on processors without AVX-512). Both run in fresh processes, because oneDNN is chosen when TensorFlow is
+imported. The share of the peak counts the multiplications of the three layers, forward and twice backward, less the
+first layer's gradient by its input, which nobody needs.
 """
 
 from __future__ import annotations
@@ -87,9 +88,9 @@ def _rows():  # type: ignore[no-untyped-def]
 
 
 def _between_steps(train) -> float:  # type: ignore[no-untyped-def]
-    """Seconds from the end of the first step to the end of the last: graph building and initialisation are not what is compared."""
+    """Seconds from the end of the first step to that of the last: building the graph is not what is compared."""
     ends: list[float] = []
-    train(lambda step, metrics: ends.append(time.perf_counter()))
+    train(lambda *_: ends.append(time.perf_counter()))
     return ends[-1] - ends[0]
 
 

@@ -39,7 +39,7 @@ NOT_IDENTITY = (
     "embedding.checkpoint",
     "pca.params",
 )
-"""Options that cannot change a result: where things lie (their content has tags of its own) and how runs are recorded."""
+"""Options that cannot change a result: where things lie (their content is tagged) and how runs are recorded."""
 
 
 @dataclass

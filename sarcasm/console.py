@@ -72,7 +72,8 @@ def exit_status(main: Callable[[], Any]) -> int:
 def job() -> Iterator[None]:
     """Keep an error that a user can put right from Hydra, which would print a line of its own before it.
 
-    In a sweep Hydra has to know which job failed, and goes on with the others: there the error is said at once, and raised.
+    In a sweep Hydra has to know which job failed, and goes on with the others: there the error is said at once, and
+        raised.
     """
     try:
         yield
@@ -141,7 +142,7 @@ def say_summary(
     run_id: str,
     where: str,
 ) -> None:
-    """Print what was run, the scores at both levels above the baselines, the verdict and how to look at the run, on stdout."""
+    """Print what was run, the scores above the baselines, the verdict and how to look at the run, on stdout."""
     from rich.console import Console
     from rich.table import Table
 

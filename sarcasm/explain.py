@@ -17,9 +17,7 @@ from sarcasm import help as help_page
 from sarcasm.config import did_you_mean, known_keys
 
 MULTIRUN = ("-m", "--multirun")
-TAKE_A_VALUE = (
-    "-c", "--cfg", "-p", "--package", "-cp", "--config-path", "-cn", "--config-name", "-cd", "--config-dir", "-i", "--info",
-)  # fmt: skip
+TAKE_A_VALUE = {"-c", "--cfg", "-p", "--package", "-cp", "--config-path", "-cn", "--config-name", "-cd", "--config-dir"}
 """Flags of Hydra's whose next word is no override."""
 
 

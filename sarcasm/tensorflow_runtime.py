@@ -1,7 +1,7 @@
 """TensorFlow, imported once, with oneDNN on and its noise off the screen.
 
-This is the only module that names TensorFlow and tf-slim; both are loaded when a run first needs them. oneDNN is chosen by an environment
-variable that TensorFlow reads while it is imported, so it is set here; what the user has set stays.
+This is the only module that names TensorFlow and tf-slim; both are loaded when a run first needs them. oneDNN is chosen
+by an environment variable that TensorFlow reads while it is imported, so it is set here; what the user has set stays.
 """
 
 from __future__ import annotations

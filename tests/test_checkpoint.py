@@ -12,10 +12,15 @@ from tests.vggish_fixtures import write_checkpoint
 
 def test_v1_and_v2_hold_the_same_weights(v1_checkpoint, reference_weights, tmp_path):
     v1 = read_checkpoint(v1_checkpoint)
-    prefix = write_checkpoint(tmp_path / "v2.ckpt", reference_weights | {"extra/step": np.zeros(3, np.float32)}, version=2)
+    prefix = write_checkpoint(
+        tmp_path / "v2.ckpt", reference_weights | {"extra/step": np.zeros(3, np.float32)}, version=2
+    )
     v2 = read_checkpoint(prefix)
     assert v1.keys() == v2.keys() == reference_weights.keys()
-    assert all(np.array_equal(v1[name], values) and np.array_equal(v2[name], values) for name, values in reference_weights.items())
+    assert all(
+        np.array_equal(v1[name], values) and np.array_equal(v2[name], values)
+        for name, values in reference_weights.items()
+    )
     assert fingerprint(v1) == fingerprint(v2)
     assert read_checkpoint(Path(f"{prefix}.index")).keys() == v1.keys()
 
@@ -35,7 +40,9 @@ def refused(path: Path) -> str:
 
 def test_a_missing_file_names_the_option(tmp_path):
     path = tmp_path / "nowhere.ckpt"
-    assert refused(path) == f"embedding.checkpoint: {path} is not there; name another file with embedding.checkpoint=FILE"
+    assert (
+        refused(path) == f"embedding.checkpoint: {path} is not there; name another file with embedding.checkpoint=FILE"
+    )
 
 
 def test_a_folder_is_refused(tmp_path):
@@ -47,7 +54,9 @@ def test_a_truncated_file_is_refused(v1_checkpoint, tmp_path, kept):
     path = tmp_path / "cut.ckpt"
     with v1_checkpoint.open("rb") as whole:
         path.write_bytes(whole.read(kept) if kept >= 0 else whole.read()[:-1])
-    assert refused(path).startswith(f"embedding.checkpoint: {path} is damaged, cut short or no checkpoint of TensorFlow (")
+    assert refused(path).startswith(
+        f"embedding.checkpoint: {path} is damaged, cut short or no checkpoint of TensorFlow ("
+    )
 
 
 def test_a_flipped_bit_is_noticed(v1_checkpoint, tmp_path):
@@ -68,7 +77,9 @@ SMALL = {"vggish/conv1/weights": np.zeros((3, 3, 1, 64), np.float32), "vggish/co
 
 
 def test_a_missing_variable_is_named_with_the_nearest_there_is(tmp_path):
-    path = write_checkpoint(tmp_path / "other.ckpt", SMALL | {"vggish/conv2/weight": np.zeros(1, np.float32)}, version=1)
+    path = write_checkpoint(
+        tmp_path / "other.ckpt", SMALL | {"vggish/conv2/weight": np.zeros(1, np.float32)}, version=1
+    )
     assert refused(path) == (
         f"embedding.checkpoint: {path} has no variable vggish/conv2/weights; the nearest it has is vggish/conv2/weight;"
         " it is the checkpoint of another network"
@@ -76,7 +87,9 @@ def test_a_missing_variable_is_named_with_the_nearest_there_is(tmp_path):
 
 
 def test_another_shape_is_named_beside_the_right_one(tmp_path):
-    path = write_checkpoint(tmp_path / "other.ckpt", SMALL | {"vggish/conv1/weights": np.zeros((3, 3, 3, 64), np.float32)}, version=1)
+    path = write_checkpoint(
+        tmp_path / "other.ckpt", SMALL | {"vggish/conv1/weights": np.zeros((3, 3, 3, 64), np.float32)}, version=1
+    )
     assert refused(path) == (
         f"embedding.checkpoint: {path}: vggish/conv1/weights has shape (3, 3, 3, 64), VGGish's has (3, 3, 1, 64);"
         " it is of another network"
@@ -85,7 +98,10 @@ def test_another_shape_is_named_beside_the_right_one(tmp_path):
 
 @pytest.mark.parametrize(
     ("value", "expected"),
-    [(np.float32("nan"), "holds a value that is not finite"), (np.float64(0), "is float64; VGGish's weights are float32")],
+    [
+        (np.float32("nan"), "holds a value that is not finite"),
+        (np.float64(0), "is float64; VGGish's weights are float32"),
+    ],
 )
 def test_weights_that_cannot_be_right_are_refused(reference_weights, tmp_path, value, expected):
     biases = np.full(128, value)

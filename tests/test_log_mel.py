@@ -21,7 +21,9 @@ def plainly(waveform: np.ndarray) -> np.ndarray:
         low, centre, high = edges[band : band + 3]
         matrix[:, band] = np.clip(np.minimum((mel - low) / (centre - low), (high - mel) / (high - centre)), 0, None)
     matrix[0] = 0
-    frames = [np.log(np.abs(np.fft.rfft(waveform[160 * i :][:400] * window, 512)) @ matrix + 0.01) for i in range(n_frames)]
+    frames = [
+        np.log(np.abs(np.fft.rfft(waveform[160 * i :][:400] * window, 512)) @ matrix + 0.01) for i in range(n_frames)
+    ]
     n = n_frames // 96
     return np.array(frames)[: n * 96].reshape(n, 96, 64)
 
@@ -33,7 +35,12 @@ def test_examples_equal_the_reference(reference, name):
     assert_allclose(examples, reference.examples[name], rtol=0, atol=1e-5)
 
 
-@given(st.integers(15_600, 50_000), st.floats(1e-6, 1.0), st.integers(0, 2**32 - 1), st.sampled_from(["noise", "tone", "click"]))
+@given(
+    st.integers(15_600, 50_000),
+    st.floats(1e-6, 1.0),
+    st.integers(0, 2**32 - 1),
+    st.sampled_from(["noise", "tone", "click"]),
+)
 @settings(max_examples=25, deadline=None)
 def test_examples_equal_the_plain_formulas_on_any_sound(n_samples, level, seed, kind):
     generator = np.random.default_rng(seed)
@@ -94,7 +101,9 @@ def test_other_rates_follow_resampys_rule(rng, sample_rate):
 
 
 def test_integers_are_refused_since_nobody_knows_their_full_scale():
-    with pytest.raises(TypeError, match=r"^a waveform of floats is needed, not of int16; divide 16-bit samples by 32768$"):
+    with pytest.raises(
+        TypeError, match=r"^a waveform of floats is needed, not of int16; divide 16-bit samples by 32768$"
+    ):
         waveform_to_examples(np.zeros(16_000, np.int16), 16_000)
 
 

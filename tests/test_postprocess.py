@@ -54,7 +54,10 @@ GOOD = {"pca_eigen_vectors": np.eye(128), "pca_means": np.zeros(128)}
 BAD = {
     "no means": ({"pca_eigen_vectors": np.eye(128)}, "has no pca_means; it holds pca_eigen_vectors"),
     "another shape": (GOOD | {"pca_means": np.zeros(64)}, "128 values are needed"),
-    "pickled": (GOOD | {"pca_means": np.array([{"a": 1}] * 128, dtype=object)}, "holds pickled objects, which are never loaded"),
+    "pickled": (
+        GOOD | {"pca_means": np.array([{"a": 1}] * 128, dtype=object)},
+        "holds pickled objects, which are never loaded",
+    ),
     "not finite": (GOOD | {"pca_means": np.full(128, np.inf)}, "a value is not finite"),
 }
 
@@ -74,19 +77,23 @@ def test_a_missing_file_names_the_option(tmp_path):
     path = tmp_path / "nowhere.npz"
     with pytest.raises(WeightsError) as caught:
         Postprocessor(path)
-    assert str(caught.value) == f"pca.params: {path} is not there; name the file with pca.params=FILE, or choose pca=off"
+    assert (
+        str(caught.value) == f"pca.params: {path} is not there; name the file with pca.params=FILE, or choose pca=off"
+    )
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 cut short", b"<html>", b"\x80\x04N."])
 def test_a_damaged_file_is_refused(tmp_path, content):
     path = tmp_path / "params.npz"
     path.write_bytes(content)
-    with pytest.raises(WeightsError, match="get vggish_pca_params.npz anew"):
+    with pytest.raises(WeightsError, match=r"get vggish_pca_params\.npz anew"):
         Postprocessor(path)
 
 
 def test_one_array_is_refused(tmp_path):
     path = tmp_path / "params.npy"
     np.save(path, np.eye(128))
-    with pytest.raises(WeightsError, match="is one array; an .npz file with pca_eigen_vectors and pca_means is needed"):
+    with pytest.raises(
+        WeightsError, match=r"is one array; an \.npz file with pca_eigen_vectors and pca_means is needed"
+    ):
         Postprocessor(path)

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 import warnings
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -83,11 +84,11 @@ def test_a_fresh_clone_trains_and_tells_everything_twice_the_same(run_train, pro
     assert dataset.dataset.name == "smoke"
 
     folder = project_copy / "mlruns" / "sarcasm" / run.info.run_id / "artifacts"
-    assert ARTIFACTS <= {path.name for path in folder.iterdir()}
+    assert {path.name for path in folder.iterdir()} >= ARTIFACTS
     with (folder / "predictions.csv").open() as file:
         rows = list(csv.DictReader(file))
     right = [row["label"] == row["decision"] for row in rows]
-    assert np.mean(right) == pytest.approx(run.data.metrics["test/utterance/accuracy"])
+    assert run.data.metrics["test/utterance/accuracy"] == pytest.approx(np.mean(right))
     assert [row["decision"] for row in rows] == ["1" if float(row["probability"]) >= 0.5 else "0" for row in rows]
     report = json.loads((folder / "classification_report.json").read_text())
     assert report["utterance"]["weighted avg"]["f1-score"] == pytest.approx(
@@ -172,21 +173,33 @@ def test_the_notebooks_sections_run_on_a_folder_shaped_like_mustard(run_train, m
 
 
 def test_one_sweep_runs_all_of_dataset_pca_and_head(run_train, mustard_options, tmp_path):
+    groups = {"dataset": ("original", "denoised"), "pca": ("on", "off"), "head": ("small", "big")}
+    sweep = [f"{group}={','.join(choices)}" for group, choices in groups.items()]
+    # pca=off reads no parameters; for it, pca.params stays what it is.
+    result = run_train("-m", *sweep, "trainer.steps=2", *mustard_options)
+    assert result.returncode == 0, result.stderr
+    _, runs = runs_in(tmp_path)
+    assert {run.info.status for run in runs} == {"FINISHED"}
+    found = [
+        (run.data.params["dataset.name"], run.data.params["pca.enabled"], run.data.params["head.name"]) for run in runs
+    ]
+    assert sorted(found) == sorted(product(groups["dataset"], ("True", "False"), groups["head"]))
+
+
+def test_a_sweep_goes_on_after_a_job_that_fails_and_says_so_in_the_end(run_train, mustard_options, tmp_path):
     result = run_train(
-        "-m", "dataset=original,denoised", "pca=on,off", "head=small,big", "trainer.steps=2", *mustard_options[:3],
-    )  # fmt: skip
-    # pca=on without parameters is wrong for four of the jobs; the other four go on.
-    assert result.returncode == 1
-    client, runs = runs_in(tmp_path)
-    assert sorted(
-        (run.data.params["dataset.name"], run.data.params["head.name"], run.info.status) for run in runs
-    ) == sorted(
-        (dataset, head, status)
-        for dataset in ("original", "denoised")
-        for head in ("small", "big")
-        for status in ("FINISHED", "FAILED")
+        "-m",
+        "dataset=original",
+        "trainer.steps=2",
+        *mustard_options[:3],
+        f"pca.params=nowhere.npz,{mustard_options[3].split('=')[1]}",
     )
-    assert result.stderr.count("error: pca.params: ") == 4
+    assert result.returncode == 1
+    _, runs = runs_in(tmp_path)
+    assert sorted(run.info.status for run in runs) == ["FAILED", "FINISHED"]
+    (failed,) = (run for run in runs if run.info.status == "FAILED")
+    assert failed.data.tags["error"].startswith("pca.params: nowhere.npz is not there")
+    assert result.stderr.count("error: pca.params: nowhere.npz is not there") == 1
     assert "Traceback" not in result.stderr
 
 

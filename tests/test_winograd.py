@@ -1,10 +1,9 @@
 """The fast network equals convolution by its definition and, as a whole, the reference; itself it equals to the bit."""
 
 import math
-import runpy
 import tracemalloc
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -25,8 +24,8 @@ from sarcasm.vggish.winograd import (
     panels,
     zeros,
 )
+from tests.vggish_fixtures import Reference
 
-ASSETS = Path(__file__).parent / "assets" / "vggish"
 SINGLE_PRECISION = 2e-5
 """Of the largest value of a layer: what sums of some thousand float32 products may be off by."""
 
@@ -198,63 +197,64 @@ def test_a_fully_connected_layer_is_a_product_of_matrices(
 
 
 @pytest.fixture(scope="module")
-def reference() -> dict[str, np.ndarray]:
-    """Examples and embeddings by the reference implementation, and the weights that it had."""
-    golden = np.load(ASSETS / "golden.npz", allow_pickle=False)
-    inputs = runpy.run_path(str(ASSETS / "inputs.py"))
-    examples = np.concatenate([golden[f"examples/{name}"] for name in inputs["waveforms"]()])
-    return {"examples": examples, "embeddings": golden["embeddings"], "weights": inputs["weights"]()}
-
-
-@pytest.fixture(scope="module")
-def network(reference):
-    with WinogradNetwork(reference["weights"], threads=3) as network:
+def network(reference_weights: dict[str, np.ndarray]) -> Iterator[WinogradNetwork]:
+    with WinogradNetwork(reference_weights, threads=3) as network:
         yield network
 
 
-def test_embeddings_equal_the_reference(network: WinogradNetwork, reference) -> None:
-    embeddings = network.embed(reference["examples"])
+@pytest.fixture(scope="module")
+def examples(reference: Reference) -> np.ndarray:
+    """The 14 of the reference vectors."""
+    return reference.all_examples
+
+
+def test_embeddings_equal_the_reference(network: WinogradNetwork, reference: Reference) -> None:
+    embeddings = network.embed(reference.all_examples)
     assert embeddings.dtype == np.float32
-    assert_allclose(embeddings, reference["embeddings"], rtol=0, atol=SINGLE_PRECISION * reference["embeddings"].std())
+    assert_allclose(embeddings, reference.embeddings, rtol=0, atol=SINGLE_PRECISION * reference.embeddings.std())
 
 
-def test_the_same_examples_give_the_same_bits(network: WinogradNetwork, reference) -> None:
-    assert_array_equal(network.embed(reference["examples"]), network.embed(reference["examples"]))
+def test_the_same_examples_give_the_same_bits(network: WinogradNetwork, examples: np.ndarray) -> None:
+    assert_array_equal(network.embed(examples), network.embed(examples))
 
 
 @settings(deadline=None, max_examples=8)
 @given(chosen=st.lists(st.integers(0, 13), min_size=1, max_size=20))
 def test_an_embedding_does_not_depend_on_its_batch_or_its_place_in_it(
-    network: WinogradNetwork, reference, chosen: list[int]
+    network: WinogradNetwork, examples: np.ndarray, chosen: list[int]
 ) -> None:
-    assert_array_equal(network.embed(reference["examples"][chosen]), network.embed(reference["examples"])[chosen])
+    assert_array_equal(network.embed(examples[chosen]), network.embed(examples)[chosen])
 
 
-def test_more_examples_than_are_worked_on_at_once_give_the_same_bits(network: WinogradNetwork, reference) -> None:
+def test_more_examples_than_are_worked_on_at_once_give_the_same_bits(
+    network: WinogradNetwork, examples: np.ndarray
+) -> None:
     many = np.resize(np.arange(14), 3 * EXAMPLES_PER_THREAD + 7)
-    assert_array_equal(network.embed(reference["examples"][many]), network.embed(reference["examples"])[many])
+    assert_array_equal(network.embed(examples[many]), network.embed(examples)[many])
 
 
-def test_the_number_of_threads_does_not_change_a_bit(network: WinogradNetwork, reference) -> None:
-    with WinogradNetwork(reference["weights"], threads=1) as other:
-        assert_array_equal(other.embed(reference["examples"]), network.embed(reference["examples"]))
+def test_the_number_of_threads_does_not_change_a_bit(
+    network: WinogradNetwork, examples: np.ndarray, reference_weights: dict[str, np.ndarray]
+) -> None:
+    with WinogradNetwork(reference_weights, threads=1) as other:
+        assert_array_equal(other.embed(examples), network.embed(examples))
 
 
-def test_callers_in_several_threads_do_not_disturb_each_other(network: WinogradNetwork, reference) -> None:
+def test_callers_in_several_threads_do_not_disturb_each_other(network: WinogradNetwork, examples: np.ndarray) -> None:
     with ThreadPoolExecutor(3) as pool:
-        both = list(
-            pool.map(network.embed, [reference["examples"][:5], reference["examples"][5:7], reference["examples"][7:]])
-        )
-    assert_array_equal(np.concatenate(both), network.embed(reference["examples"]))
+        both = list(pool.map(network.embed, [examples[:5], examples[5:7], examples[7:]]))
+    assert_array_equal(np.concatenate(both), network.embed(examples))
 
 
-def test_one_broken_example_becomes_nan_and_leaves_the_others_alone(network: WinogradNetwork, reference) -> None:
-    broken = reference["examples"].copy()
+def test_one_broken_example_becomes_nan_and_leaves_the_others_alone(
+    network: WinogradNetwork, examples: np.ndarray
+) -> None:
+    broken = examples.copy()
     broken[3, 50, 7] = np.nan
-    embeddings, expected = network.embed(broken), network.embed(reference["examples"])
+    embeddings, expected = network.embed(broken), network.embed(examples)
     assert np.isnan(embeddings[3]).all()
     assert_array_equal(np.delete(embeddings, 3, axis=0), np.delete(expected, 3, axis=0))
-    assert_array_equal(network.embed(reference["examples"]), expected)  # nothing of it stays behind
+    assert_array_equal(network.embed(examples), expected)  # nothing of it stays behind
 
 
 def test_no_examples_give_no_embeddings(network: WinogradNetwork) -> None:
@@ -285,8 +285,8 @@ def test_examples_of_another_shape_are_refused(network: WinogradNetwork) -> None
         network.embed(np.zeros((5, 64, 96), np.float32))
 
 
-def test_weights_of_another_shape_are_refused(reference) -> None:
-    weights = {**reference["weights"], "vggish/conv2/weights": np.zeros((3, 3, 128, 64), np.float32)}
+def test_weights_of_another_shape_are_refused(reference_weights: dict[str, np.ndarray]) -> None:
+    weights = {**reference_weights, "vggish/conv2/weights": np.zeros((3, 3, 128, 64), np.float32)}
     message = r"^vggish/conv2 has weights \(3, 3, 128, 64\) and biases \(128,\), not \(3, 3, 64, 128\) and \(128,\)$"
     with pytest.raises(ValueError, match=message):
         WinogradNetwork(weights)

@@ -25,8 +25,8 @@ def facts(table: Table, folds: Sequence[Fold], dataset: str, pca: bool, head: st
     )
     source = ", fitted on the training rows" if table.fits_pca else ""
     return {
-        "dataset": f"{dataset}: {len(table.utterances)} clips ({table.utterance_labels.sum()} sarcastic), {len(speakers)} speakers,"
-        f" {table.seconds.sum():.0f} s",
+        "dataset": f"{dataset}: {len(table.utterances)} clips ({table.utterance_labels.sum()} sarcastic),"
+        f" {len(speakers)} speakers, {table.seconds.sum():.0f} s",
         "examples": f"{len(table.y)} of 0.96 s ({table.y.sum()} sarcastic), {table.X.shape[1]} values each",
         "embedding": f"VGGish, {weights}",
         "PCA": f"8 bits{source}" if pca else "none",

@@ -25,7 +25,7 @@ METRICS = {
     "accuracy": "accuracy",
     "auroc": "AUROC",
 }
-"""Fields of `Scores` that are single numbers, and what they are called on pages and screens; weighted by support unless they say otherwise."""
+"""Fields of `Scores` that are single numbers, and what they are called; precision and recall are the weighted means."""
 
 
 @dataclass(frozen=True)

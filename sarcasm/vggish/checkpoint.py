@@ -21,7 +21,8 @@ def read_checkpoint(checkpoint: Path) -> dict[str, np.ndarray]:
     """Read the 18 variables of VGGish.
 
     Args:
-        checkpoint: one file in TensorFlow's V1 format, as released, or the prefix of the files of a V2 checkpoint. Variables beyond
+        checkpoint: one file in TensorFlow's V1 format, as released, or the prefix of the files of a V2 checkpoint.
+            Variables beyond
             VGGish's are ignored.
 
     Raises:

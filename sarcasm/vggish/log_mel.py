@@ -1,10 +1,11 @@
 """Waveform -> log-mel examples, as VGGish was trained on them.
 
-Frames of 25 ms every 10 ms, periodic Hann window, magnitude (not power) of the FFT, 64 triangular bands linear in mel and of height 1,
-ln(band + 0.01); 96 successive frames are an example, without overlap. No padding, no centring, no normalisation: what does not fill a
-frame or an example at the end is left out.
+Frames of 25 ms every 10 ms, periodic Hann window, magnitude (not power) of the FFT, 64 triangular bands linear in mel
+and of height 1, ln(band + 0.01); 96 successive frames are an example, without overlap. No padding, no centring, no
+normalisation: what does not fill a frame or an example at the end is left out.
 
-The FFT is in float64: in float32, the quiet bands beside a loud pure tone are off by 1e-3. Magnitudes and what follows are float32.
+The FFT is in float64: in float32, the quiet bands beside a loud pure tone are off by 1e-3. Magnitudes and what follows
+are float32.
 
 Source: mel_features.py and vggish_input.py (tensorflow/models, research/audioset/vggish).
 """
@@ -19,7 +20,7 @@ from sarcasm.resampling import Resampler, resample
 from sarcasm.vggish import constants as c
 
 BLOCK_FRAMES = 192
-"""Worked on at a time, so that what lies between two steps stays in the cache, and memory does not grow with the clip."""
+"""Worked on at a time: what lies between two steps stays in the cache, and memory does not grow with the clip."""
 MATMUL_FRAMES = 16
 """Frames in one product of matrices; divides an example's."""
 
@@ -74,7 +75,7 @@ def _examples(waveform: np.ndarray) -> np.ndarray:
 
 
 def _log_mel(waveform: np.ndarray, windowed: np.ndarray, log_mel: np.ndarray) -> None:
-    """Fill `log_mel`, float32 [frames, 64], with every frame of the waveform; `windowed` is room, float64 [frames, 512]."""
+    """Fill `log_mel`, float32 [frames, 64], with a waveform's frames; `windowed` is room, float64 [frames, 512]."""
     windows = np.lib.stride_tricks.sliding_window_view(waveform, c.WINDOW_SAMPLES)[:: c.HOP_SAMPLES]
     np.multiply(windows, _window(), out=windowed[:, : c.WINDOW_SAMPLES])
     bins, weights = _mel_weights()

@@ -36,7 +36,8 @@ class VGGish:
 
     Args:
         checkpoint: the released vggish_model.ckpt (V1 format) or the prefix of a V2 checkpoint.
-        engine: `graph` is the tf-slim definition, `winograd` the same values faster on a CPU; `auto` takes winograd, and the graph where
+        engine: `graph` is the tf-slim definition, `winograd` the same values faster on a CPU; `auto` takes winograd,
+            and the graph where
             that does not run.
 
     Attributes:

@@ -1,10 +1,11 @@
 """VGGish's network as a tf-slim graph: the definition, which every faster way of computing it is held to.
 
-Six 3 x 3 convolutions with ReLU and four 2 x 2 max-pools, all SAME, three fully connected layers, the last one linear: the embedding is
-taken before any activation, as in the reference since 2020. Scopes are the reference's, so that variables are called as in its checkpoint.
+Six 3 x 3 convolutions with ReLU and four 2 x 2 max-pools, all SAME, three fully connected layers, the last one linear:
+the embedding is taken before any activation, as in the reference since 2020. Scopes are the reference's, so that
+variables are called as in its checkpoint.
 
-Source: vggish_slim.py (tensorflow/models, research/audioset/vggish); Hershey et al., CNN Architectures for Large-Scale Audio
-Classification, ICASSP 2017.
+Source: vggish_slim.py (tensorflow/models, research/audioset/vggish); Hershey et al., CNN Architectures for Large-Scale
+Audio Classification, ICASSP 2017.
 """
 
 from __future__ import annotations

@@ -25,7 +25,8 @@ class Postprocessor:
     """PCA parameters, and what is done with them.
 
     Args:
-        params: the released vggish_pca_params.npz or one like it: `pca_eigen_vectors` [128, 128], whose rows are output dimensions,
+        params: the released vggish_pca_params.npz or one like it: `pca_eigen_vectors` [128, 128], whose rows are output
+            dimensions,
             and `pca_means`, 128 values in any shape.
 
     Raises:
