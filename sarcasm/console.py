@@ -19,8 +19,9 @@ from omegaconf.errors import OmegaConfBaseException
 
 from sarcasm import help as help_page
 from sarcasm.errors import ConfigError, SarcasmError
-from sarcasm.explain import explain
+from sarcasm.explain import explain, wrong_sweep
 from sarcasm.scoring import METRICS, Baseline, Scores, verdict
+from sarcasm.tracking import sweep
 
 _stopped: list[SarcasmError] = []
 """The error that ended the only job of this process."""
@@ -41,12 +42,17 @@ def exit_status(main: Callable[[], Any]) -> int:
     os.environ["HYDRA_FULL_ERROR"] = "1"
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s", force=True)
     logging.addLevelName(logging.WARNING, "warning")
+    logging.addLevelName(logging.INFO, "note")
+    logging.getLogger("sarcasm").setLevel(logging.INFO)
     if {"-h", "--help"} & set(sys.argv[1:]):
         # Hydra's own way to this text takes half a second longer, for lists that do not stand in it.
         print(help_page.render(), end="")  # noqa: T201
         return DONE
     try:
-        main()
+        if wrong := wrong_sweep(sys.argv[1:]):
+            raise ConfigError(wrong)
+        with sweep():
+            main()
         if _stopped:
             raise _stopped.pop()
     except KeyboardInterrupt:

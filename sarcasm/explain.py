@@ -31,6 +31,11 @@ def explain(error: BaseException, arguments: Sequence[str]) -> str:
     return next(_wrong_overrides(arguments), None) or _shortened(error)
 
 
+def wrong_sweep(arguments: Sequence[str]) -> str | None:
+    """What is wrong with a sweep's choices, before Hydra begins it; None where nothing is, or it is no sweep."""
+    return next(_wrong_overrides(arguments), None) if set(MULTIRUN) & set(arguments) else None
+
+
 def _wrong_overrides(arguments: Sequence[str]) -> Iterator[str]:
     for before, argument in zip(["", *arguments], arguments, strict=False):
         if argument.startswith("-") or before in TAKE_A_VALUE:

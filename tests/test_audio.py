@@ -23,7 +23,8 @@ REFERENCE = Resampler.reference
 AGAIN = "copy or extract it again"
 LOSSLESS = [
     *(("WAV", subtype) for subtype in ("PCM_16", "PCM_24", "FLOAT")),
-    *((format_, "PCM_16") for format_ in ("FLAC", "AIFF", "AU", "CAF", "W64", "RF64", "WAVEX", "NIST")),
+    *((format_, "PCM_16") for format_ in ("FLAC", "AIFF", "AU", "W64", "RF64", "WAVEX", "NIST")),
+    ("CAF", "PCM_16"),  # codespell:ignore
 ]
 LOSSY = [("OGG", "VORBIS"), ("OGG", "OPUS"), ("MP3", "MPEG_LAYER_III"), ("WAV", "ULAW"), ("WAV", "MS_ADPCM")]
 

@@ -84,9 +84,7 @@ def test_utterances_are_sorted_and_told_in_full(tmp_path: Path) -> None:
     assert (corpus.missing, corpus.unlabelled, corpus.is_made_up) == ((), (), False)
 
 
-@pytest.mark.parametrize(
-    "extension", [".flac", ".WAV", ".ogg", ".mp3", ".aiff", ".aif", ".opus", ".au", ".caf", ".sph"]
-)
+@pytest.mark.parametrize("extension", [".flac", ".WAV", ".ogg", ".mp3", ".aiff", ".aif", ".opus", ".au", ".sph"])
 def test_clips_may_be_of_any_format(tmp_path: Path, extension: str) -> None:
     corpus = mustard(tmp_path, clips=("1_1.wav", f"2_9{extension}", "2_10.wav")).read()
     assert corpus.utterances[2].path.name == f"2_9{extension}"
@@ -170,7 +168,7 @@ def test_clips_in_something_that_is_no_folder(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("labels", "fault"),
     [
-        ('{"1_1": {"sarcasm": true},\n "2_9": {"sarcasm": fals}}', ", line 2, column 21: not JSON (Expecting value)"),
+        ('{"1_1": {"sarcasm": true},\n "2_9": {"sarcasm": maybe}}', ", line 2, column 21: not JSON (Expecting value)"),
         ("", ", line 1, column 1: not JSON (Expecting value)"),
         ("[" * 100_000, ": not JSON that can be used (nested too deeply)"),
         ("[]", f": an object of id -> entry is needed, as in {WHERE}"),
@@ -205,7 +203,7 @@ def test_labels_that_cannot_be_used(tmp_path: Path, labels: Any, fault: str) -> 
 
 def test_labels_that_are_not_utf_8(tmp_path: Path) -> None:
     dataset = mustard(tmp_path)
-    (tmp_path / "labels.json").write_bytes(b'{"1_1":\n {"utterance": "caf\xe9"}}')
+    (tmp_path / "labels.json").write_bytes(b'{"1_1":\n {"utterance": "\xe9"}}')
     assert complaint(dataset, tmp_path) == "dataset.labels: DIR/labels.json, line 2: not UTF-8 text; save it as UTF-8"
 
 

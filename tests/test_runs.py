@@ -32,6 +32,15 @@ def runs_in(folder: Path) -> tuple[MlflowClient, list[Run]]:
     return client, list(client.search_runs([experiment.experiment_id for experiment in client.search_experiments()]))
 
 
+def sweep_in(folder: Path) -> tuple[Run, list[Run]]:
+    """The parent of the one sweep in a store, and its jobs."""
+    _, runs = runs_in(folder)
+    (parent,) = (run for run in runs if "sweep" in run.data.tags)
+    jobs = [run for run in runs if run is not parent]
+    assert {job.data.tags["mlflow.parentRunId"] for job in jobs} == {parent.info.run_id}
+    return parent, jobs
+
+
 def losses_of(client: MlflowClient, run: Run) -> list[float]:
     points = sorted(client.get_metric_history(run.info.run_id, "train/loss"), key=lambda point: point.step)
     assert [point.step for point in points] == list(range(len(points)))
@@ -178,7 +187,9 @@ def test_one_sweep_runs_all_of_dataset_pca_and_head(run_train, mustard_options, 
     # pca=off reads no parameters; for it, pca.params stays what it is.
     result = run_train("-m", *sweep, "trainer.steps=2", *mustard_options)
     assert result.returncode == 0, result.stderr
-    _, runs = runs_in(tmp_path)
+    parent, runs = sweep_in(tmp_path)
+    assert parent.info.status == "FINISHED"
+    assert parent.data.params["head"] == "small,big"
     assert {run.info.status for run in runs} == {"FINISHED"}
     found = [
         (run.data.params["dataset.name"], run.data.params["pca.enabled"], run.data.params["head.name"]) for run in runs
@@ -195,12 +206,22 @@ def test_a_sweep_goes_on_after_a_job_that_fails_and_says_so_in_the_end(run_train
         f"pca.params=nowhere.npz,{mustard_options[3].split('=')[1]}",
     )
     assert result.returncode == 1
-    _, runs = runs_in(tmp_path)
+    parent, runs = sweep_in(tmp_path)
+    assert parent.info.status == "FAILED"
     assert sorted(run.info.status for run in runs) == ["FAILED", "FINISHED"]
     (failed,) = (run for run in runs if run.info.status == "FAILED")
     assert failed.data.tags["error"].startswith("pca.params: nowhere.npz is not there")
     assert result.stderr.count("error: pca.params: nowhere.npz is not there") == 1
     assert "Traceback" not in result.stderr
+
+
+def test_jobs_in_other_processes_are_nested_too(run_train, mustard_options, tmp_path):
+    launcher = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"]
+    result = run_train("-m", *launcher, "dataset=original", "seed=1,2", "trainer.steps=2", *mustard_options)
+    assert result.returncode == 0, result.stderr
+    parent, runs = sweep_in(tmp_path)
+    assert {run.info.status for run in [parent, *runs]} == {"FINISHED"}
+    assert sorted(run.data.params["seed"] for run in runs) == ["1", "2"]
 
 
 @pytest.mark.parametrize(("number", "exit_status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

@@ -11,5 +11,6 @@ from sarcasm.tracking.interrupts import Terminated
 from sarcasm.tracking.options import Tracking
 from sarcasm.tracking.run import Tracked, start
 from sarcasm.tracking.store import Store, open_store
+from sarcasm.tracking.sweeps import sweep
 
-__all__ = ["Store", "Terminated", "Tracked", "Tracking", "open_store", "start"]
+__all__ = ["Store", "Terminated", "Tracked", "Tracking", "open_store", "start", "sweep"]

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 LONGEST_PARAM, LONGEST_TAG = 6000, 8000  # characters that MLflow keeps of a value; it drops the rest without a word
 LONGEST_ERROR = 500
+PARENT_VARIABLE = "SARCASM_PARENT_RUN"
+"""Environment variable that holds the id of the run that new runs are nested in."""
 DIGEST_CHARACTERS = 32  # of a dataset; MLflow takes 36 at most
 
 logger = logging.getLogger(__name__)
@@ -66,6 +68,8 @@ def start(
         with tracking_errors(store.uri, "record a run"):
             end_orphans(store.client, experiment_id)
             own_tags = this_process().tags() | _source_tags(project)
+            if parent := os.environ.get(PARENT_VARIABLE):
+                own_tags["mlflow.parentRunId"] = parent
             run = store.client.create_run(
                 experiment_id, tags=own_tags | _cut_tags(tags), run_name=options.run_name or run_name or None
             )
