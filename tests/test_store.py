@@ -116,7 +116,7 @@ def test_where_to_look_is_a_command_that_shows_the_store(
     opened = open_here(project=tracked_project)
     assert opened.where("1", "abc") == f"mlflow ui --backend-store-uri sqlite:///{tracked_project}/mlflow.db"
     monkeypatch.chdir(tracked_project)
-    assert opened.where("1", "abc") == "mlflow ui"
+    assert opened.where("1", "abc") == "make ui, or mlflow ui"
     server = store.Store("http://anna:secret@tracking.example:5000/", None, False, opened.client)
     assert server.where("1", "abc") == "http://tracking.example:5000/#/experiments/1/runs/abc"
 

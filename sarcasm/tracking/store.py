@@ -77,7 +77,7 @@ class Store:
         if self.database is None:
             return f"{without_password(self.uri).rstrip('/')}/#/experiments/{experiment_id}/runs/{run_id}"
         if self.is_default and self.database.parent == Path.cwd():
-            return "mlflow ui"  # by itself it looks for mlflow.db where it is started
+            return "make ui, or mlflow ui"  # by itself it looks for mlflow.db where it is started
         return f"mlflow ui --backend-store-uri {shlex.quote(self.uri)}"
 
     def _artifact_location(self, experiment: str) -> str | None:
