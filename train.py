@@ -37,15 +37,18 @@ def run(config: Config, cfg: DictConfig) -> None:
     tags = {"split.protocol": config.split.name, "config.hash": identity(cfg)}
     with tracking.start(config.tracking, PROJECT, run_name=name, params=options, tags=tags) as tracked:
         tracked.log_text(OmegaConf.to_yaml(cfg, resolve=True), "config.yaml")
-        with tracked.time("embed"):
+        with tracked.time("embed"), console.track("embedding") as track:
             reading = embeddings.Reading(config.resampler, config.dataset.bad_clips, config.dataset.short_clips)
             table = embeddings.tabulate(
-                corpus.utterances, config.embedding, config.pca, reading, corpus.is_made_up, console.track("embedding")
+                corpus.utterances, config.embedding, config.pca, reading, corpus.is_made_up, track
             )
         content = fingerprint(corpus.utterances)
         tracked.log_dataset(config.dataset.name, content, config.dataset.source, len(corpus.utterances))
         folds = config.split.folds(table, config.seed)
         leakage = splits.leakage(folds, table)
+        clips = report.clips(corpus, table)
+        tracked.log_json(clips, "clips.json")
+        tracked.log_metrics({f"clips/{kind}": len(ids) for kind, ids in clips.items()})
         cautions = report.cautions(corpus, table, folds, leakage)
         console.say_cautions(cautions)
         tracked.log_tags(
@@ -65,10 +68,10 @@ def run(config: Config, cfg: DictConfig) -> None:
                 losses[fold].append(metrics["train/loss"])
                 tracked.log_step(step, metrics)
 
-            with tracked.time("fit"):
+            with tracked.time("fit"), console.track("training") as track:
                 transform = features.fit_transform(table.X[fold.train], table.fits_pca, config.scale)
                 X, y = transform(table.X[fold.train]), table.y[fold.train]
-                model = fit.fit(config.head, config.trainer, X, y, config.seed, log_step, console.track("training"))
+                model = fit.fit(config.head, config.trainer, X, y, config.seed, log_step, track)
             logits = model.logits(transform(table.X[fold.test]))
             predictions.append(scoring.Predictions(fold.name, fold.test, logits))
             with tracked.time("save"), TemporaryDirectory() as folder:

@@ -10,6 +10,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, TypeVar
 
 from hydra.core.hydra_config import HydraConfig
@@ -40,10 +41,9 @@ def exit_status(main: Callable[[], Any]) -> int:
     """
     # Otherwise Hydra prints exceptions itself and exits with 1 for all of them.
     os.environ["HYDRA_FULL_ERROR"] = "1"
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s", force=True)
+    # Where these go stands in conf/hydra/job_logging/console.yaml.
     logging.addLevelName(logging.WARNING, "warning")
     logging.addLevelName(logging.INFO, "note")
-    logging.getLogger("sarcasm").setLevel(logging.INFO)
     if {"-h", "--help"} & set(sys.argv[1:]):
         # Hydra's own way to this text takes half a second longer, for lists that do not stand in it.
         print(help_page.render(), end="")  # noqa: T201
@@ -105,34 +105,25 @@ def print_error(message: str) -> None:
     print(f"error: {' '.join(message.split())}", file=sys.stderr)  # noqa: T201
 
 
-def track(description: str) -> Callable[[Iterable[Item]], Iterable[Item]]:
-    """Wrap something that is gone through, to show how far it is.
+@contextmanager
+def track(description: str) -> Iterator[Callable[[Iterable[Item]], Iterable[Item]]]:
+    """Within the block, show how far something is that is gone through with the function that this gives.
 
     Args:
         description: what is being done.
     """
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
 
-    def wrapped(items: Iterable[Item]) -> Iterable[Item]:
-        from rich.progress import (
-            BarColumn,
-            MofNCompleteColumn,
-            Progress,
-            TextColumn,
-            TimeElapsedColumn,
-            TimeRemainingColumn,
-        )
-
-        columns = (
-            TextColumn("{task.description:>10}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            TimeRemainingColumn(),
-        )
-        with Progress(*columns, console=_stderr()) as progress:
-            yield from progress.track(items, description=description)
-
-    return wrapped
+    columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    with Progress(TextColumn("{task.description:>10}"), *columns, console=_stderr()) as progress:
+        yield partial(progress.track, description=description)
 
 
 def say_cautions(cautions: Sequence[str]) -> None:

@@ -110,6 +110,7 @@ def test_a_fresh_clone_trains_and_tells_everything_twice_the_same(run_train, pro
     assert run.info.run_id in first.stdout
     assert "utterance level" in first.stdout
     assert "example level" in first.stdout
+    assert first.stderr.startswith(f"note: wrote 48 made-up clips to {project_copy}/data/smoke\n")
     assert "Traceback" not in first.stderr
     assert "oneDNN" not in first.stderr
 

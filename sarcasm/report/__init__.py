@@ -1,7 +1,7 @@
 """What a person keeps of a run: reports, predictions, pictures and a page. Results in, files out."""
 
-from sarcasm.report.cautions import cautions
+from sarcasm.report.cautions import cautions, clips
 from sarcasm.report.facts import facts
 from sarcasm.report.write import write
 
-__all__ = ["cautions", "facts", "write"]
+__all__ = ["cautions", "clips", "facts", "write"]

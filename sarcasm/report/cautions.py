@@ -38,7 +38,7 @@ def cautions(clips: Corpus, table: Table, folds: Sequence[Fold], leakage: Leakag
     if clips.unlabelled:
         found.append(f"{_counted(clips.unlabelled, 'clip')} without a label: {_listed(clips.unlabelled)}.")
     if table.skipped:
-        found.append(f"{_counted(table.skipped, 'bad clip')} skipped: {_listed(list(table.skipped))}.")
+        found.append(f"{_counted(table.skipped, 'bad clip')} skipped: {_listed(list(table.skipped.values()), '; ')}.")
     if table.padded:
         found.append(
             f"{_counted(table.padded, 'clip')} under one example padded with silence: {_listed(table.padded)}."
@@ -48,9 +48,21 @@ def cautions(clips: Corpus, table: Table, folds: Sequence[Fold], leakage: Leakag
     return found
 
 
+def clips(corpus: Corpus, table: Table) -> dict[str, list[str]]:
+    """What became of every clip: kind -> ids, or for bad ones, causes that name them."""
+    return {
+        "used": [utterance.id for utterance in table.utterances],
+        "padded": list(table.padded),
+        "dropped": list(table.dropped),
+        "skipped": list(table.skipped.values()),
+        "missing": list(corpus.missing),
+        "unlabelled": list(corpus.unlabelled),
+    }
+
+
 def _counted(items: Sized, noun: str) -> str:
     return f"{len(items)} {noun}{'' if len(items) == 1 else 's'}"
 
 
-def _listed(names: Sequence[str], most: int = 5) -> str:
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+def _listed(names: Sequence[str], separator: str = ", ", most: int = 5) -> str:
+    return separator.join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

@@ -29,7 +29,10 @@ CAUSES: tuple[tuple[str, str], ...] = (
     ),
     (r"not a directory|file exists", f"a part of its path is a file, not a folder; move that file away {ELSEWHERE}"),
     (r"is a directory", f"it is a folder, not a file; move it away {ELSEWHERE}"),
-    (r"no such file or directory", f"its folder does not exist and cannot be made {ELSEWHERE}"),
+    (
+        r"no such file or directory",
+        "its folder does not exist and cannot be made; choose another place with tracking.uri",
+    ),
     (r"not a database|malformed", f"it is not an SQLite database, or a damaged one; move it away {ELSEWHERE}"),
     (r"database is locked", "another program keeps it locked; end that program and start again"),
     (
