@@ -19,7 +19,7 @@ import numpy as np
 from sarcasm.resampling import Resampler, resample
 from sarcasm.vggish import constants as c
 
-BLOCK_FRAMES = 192
+BLOCK_FRAMES = c.EXAMPLE_FRAMES
 """Worked on at a time: what lies between two steps stays in the cache, and memory does not grow with the clip."""
 MATMUL_FRAMES = 16
 """Frames in one product of matrices; divides an example's."""
