@@ -6,7 +6,6 @@ python train.py --help                                     every choice
 """
 
 import sys
-from collections import defaultdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -61,17 +60,13 @@ def run(config: Config, cfg: DictConfig) -> None:
             }
         )
 
-        predictions, losses = [], defaultdict(list)
+        predictions, losses = [], {}
         for fold in folds:
-
-            def log_step(step: int, metrics: dict[str, float], fold: str = fold.name) -> None:
-                losses[fold].append(metrics["train/loss"])
-                tracked.log_step(step, metrics)
-
             with tracked.time("fit"), console.track("training") as track:
                 transform = features.fit_transform(table.X[fold.train], table.fits_pca, config.scale)
                 X, y = transform(table.X[fold.train]), table.y[fold.train]
-                model = fit.fit(config.head, config.trainer, X, y, config.seed, log_step, track)
+                model = fit.fit(config.head, config.trainer, X, y, config.seed, tracked.log_step, track)
+            losses[fold.name] = model.losses
             logits = model.logits(transform(table.X[fold.test]))
             predictions.append(scoring.Predictions(fold.name, fold.test, logits))
             with tracked.time("save"), TemporaryDirectory() as folder:

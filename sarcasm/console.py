@@ -5,9 +5,11 @@ Progress, warnings and errors go to stderr; the final table to stdout.
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import sys
+import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -26,6 +28,7 @@ from sarcasm.tracking import sweep
 
 _stopped: list[SarcasmError] = []
 """The error that ended the only job of this process."""
+NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 DONE, FAILED, WRONG_CONFIG, INTERRUPTED = 0, 1, 2, 130
 Item = TypeVar("Item")
 
@@ -75,6 +78,18 @@ def exit_status(main: Callable[[], Any]) -> int:
 
 
 @contextmanager
+def _full_disk_as_our_error() -> Iterator[None]:
+    """Say in one line that there is no room for a file, whichever of the many that a run writes it is."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in NO_ROOM:
+            raise
+        where = f" to {error.filename}" if error.filename else f", maybe to {tempfile.gettempdir()}"
+        raise SarcasmError(f"cannot write{where}: {error.strerror}; free some space") from error
+
+
+@contextmanager
 def job() -> Iterator[None]:
     """Keep an error that a user can put right from Hydra, which would print a line of its own before it.
 
@@ -82,7 +97,8 @@ def job() -> Iterator[None]:
         raised.
     """
     try:
-        yield
+        with _full_disk_as_our_error():
+            yield
     except SarcasmError as error:
         if HydraConfig.get().mode is not RunMode.MULTIRUN:
             _stopped.append(error)

@@ -71,11 +71,13 @@ class Model:
         head: what was fitted.
         dimension: D, of its features.
         weights: variable name -> float32 array.
+        losses: of every step, before its update.
     """
 
     head: Head
     dimension: int
     weights: dict[str, np.ndarray]
+    losses: tuple[float, ...]
 
     def logits(self, X: np.ndarray) -> np.ndarray:
         """Predict.
@@ -93,10 +95,19 @@ class Model:
         """Write a TensorFlow SavedModel to a folder that does not exist.
 
         Its signature `serving_default` takes `features` float32 [n, D] and gives `logits` float32 [n, 2].
+
+        Raises:
+            TrainingError: it cannot be written.
         """
         tf = load_tensorflow().compat.v1
-        with self._opened() as (session, features, logits):
-            tf.saved_model.simple_save(session, str(folder), inputs={"features": features}, outputs={"logits": logits})
+        try:
+            with self._opened() as (session, inputs, outputs):
+                tf.saved_model.simple_save(session, str(folder), {"features": inputs}, {"logits": outputs})
+        except tf.errors.OpError as error:
+            # The system's reason stands behind the file's name, below what TensorFlow says of the graph.
+            lines = error.message.splitlines()
+            reason = next((line.rpartition("; ")[2] for line in lines if "; " in line), lines[0])
+            raise TrainingError(f"the model cannot be written to {folder} ({reason}); free some space there") from error
 
     @contextmanager
     def _opened(self) -> Iterator[tuple[Any, Any, Any]]:
@@ -128,7 +139,7 @@ def fit(
         X: float32 [n, D], the training rows, transformed.
         y: bool [n], true where the utterance is sarcastic.
         seed: of the initial weights and of the order of mini-batches.
-        log_step: told the loss of every step; the loss is that before the step's update.
+        log_step: told the loss of every step, before its update, as soon as it is known.
         track: wraps the steps, to show progress.
 
     Raises:
@@ -151,6 +162,7 @@ def fit(
         session.run(tf.global_variables_initializer(), {given_X: X, given_y: one_hot(y)})
 
         batches = _batches(len(y), trainer.batch_size or len(y), seed)
+        losses = []
         for step in track(range(trainer.steps)):
             value, _ = session.run([loss, update], {} if is_full_batch else {rows: next(batches)})
             if not np.isfinite(value):
@@ -158,10 +170,11 @@ def fit(
                     f"the loss is {value} at step {step} of {trainer.steps}; try a smaller trainer.learning_rate"
                     f" (now {trainer.learning_rate}) or scale=standard"
                 )
-            log_step(step, {"train/loss": float(value)})
+            losses.append(float(value))
+            log_step(step, {"train/loss": losses[-1]})
         variables = tf.trainable_variables()
         weights = {variable.op.name: value for variable, value in zip(variables, session.run(variables), strict=True)}
-    return Model(head, X.shape[1], weights)
+    return Model(head, X.shape[1], weights, tuple(losses))
 
 
 def one_hot(y: np.ndarray) -> np.ndarray:

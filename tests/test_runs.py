@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 
 from sarcasm import help as help_page
+from sarcasm.project import PROJECT
 
 ARTIFACTS = {
     "classification_report.txt", "classification_report.json", "config.yaml", "predictions.csv", "predictions_examples.csv",
@@ -249,6 +251,33 @@ def test_an_interrupted_run_is_killed_and_keeps_its_losses(project_copy, number,
     client, (run,) = runs_in(project_copy)
     assert run.info.status == "KILLED"
     assert losses_of(client, run)
+
+
+def test_a_full_disk_is_one_clear_line_and_the_run_is_failed(mustard_options, tmp_path):
+    """A limit on the size of files, set for the process, is what a full disk looks like to it."""
+    limited = "import resource, runpy, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (20_000_000,) * 2); sys.argv = sys.argv[1:]"
+    run = f"{limited}; runpy.run_path(sys.argv[0], run_name='__main__')"
+    options = [
+        "dataset=original",
+        "head=big",
+        "trainer.steps=1",
+        f"tracking.uri=sqlite:///{tmp_path}/mlflow.db",
+        *mustard_options,
+    ]
+    result = subprocess.run(
+        [sys.executable, "-c", run, str(PROJECT / "train.py"), *options],
+        capture_output=True, text=True, check=False, timeout=300, cwd=tmp_path,
+    )  # fmt: skip
+    assert result.returncode == 1
+    assert re.search(
+        r"^error: the model cannot be written to \S+ \(File too large\); free some space there$",
+        result.stderr,
+        re.MULTILINE,
+    )
+    assert "Traceback" not in result.stderr
+    _, (failed,) = runs_in(tmp_path)
+    assert failed.info.status == "FAILED"
+    assert "File too large" in failed.data.tags["error"]
 
 
 @pytest.mark.slow
