@@ -75,7 +75,10 @@ def run(config: Config, cfg: DictConfig) -> None:
                 tracked.log_model(Path(folder), table.X.shape[1])
 
         levels = scoring.levels(predictions, table, config.decision)
-        scores = {level.name: scoring.score(level.labels, level.probability, level.decisions) for level in levels}
+        scores = {
+            level.name: scoring.score(level.labels, level.probability, level.decisions, config.decision)
+            for level in levels
+        }
         baselines = scoring.baselines(folds, table)
         tracked.log_metrics(scoring.metrics(scores, baselines))
         facts = report.facts(table, folds, config.dataset.name, config.pca.enabled, config.head.name, config.split.name)

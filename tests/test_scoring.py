@@ -70,12 +70,13 @@ def test_rounding_decides_each_column_by_itself_as_the_notebook_did():
     labels = [True, True, True, False]
     level = one_example_each(labels, logits, Decision.round)
     assert level.decisions.tolist() == [[True, True], [False, False], [True, False], [False, True]]
-    scores = scoring.score(level.labels, level.probability, level.decisions)
+    scores = scoring.score(level.labels, level.probability, level.decisions, Decision.round)
     truth = np.array([[1, 0], [1, 0], [1, 0], [0, 1]])
     notebook = oracle.classification_report(
         truth, np.round(1 / (1 + np.exp(-logits))), output_dict=True, zero_division=0
     )
     assert scores.f1_weighted == pytest.approx(notebook["weighted avg"]["f1-score"])
+    assert list(scores.report_dict) == ["sarcastic", "non_sarcastic", *list(notebook)[2:]]
     assert scores.decided == ("sarcastic", "non_sarcastic", "neither", "both")
     assert scores.confusion.tolist() == [[1, 0, 1, 1], [0, 1, 0, 0]]
 

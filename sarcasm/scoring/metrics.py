@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from sarcasm.heads import NON_SARCASTIC, SARCASTIC
+from sarcasm.scoring.levels import Decision
 
 CLASSES = ("sarcastic", "non_sarcastic")
 """Names of the columns, in the order of the logits."""
@@ -75,26 +76,24 @@ class Scores:
         return {name: getattr(self, name) for name in METRICS} | by_class
 
 
-def score(labels: np.ndarray, probability: np.ndarray, decisions: np.ndarray) -> Scores:
+def score(
+    labels: np.ndarray, probability: np.ndarray, decisions: np.ndarray, decision: Decision = Decision.argmax
+) -> Scores:
     """Score decisions.
 
     Args:
         labels: bool [n], true where sarcastic; n > 0.
         probability: float [n], of sarcastic: any score that grows with it will do.
         decisions: bool [n, 2], sarcastic and not.
+        decision: how they were made; what was rounded is reported on the indicator matrices, as the notebook did.
     """
     from sklearn.metrics import accuracy_score, classification_report, precision_recall_fscore_support, roc_auc_score
 
     truth = np.stack([labels, ~labels], axis=1)
-    is_one_hot = bool(np.all(decisions.sum(axis=1) == 1))
     precision, recall, f1, support = precision_recall_fscore_support(truth, decisions, zero_division=0)
     weighted = precision_recall_fscore_support(truth, decisions, average="weighted", zero_division=0)
-    # One-dimensional where it can be: the report then ends with the accuracy instead of micro and samples averages.
-    reported = (
-        (np.where(labels, SARCASTIC, NON_SARCASTIC), np.argmin(~decisions, axis=1))
-        if is_one_hot
-        else (truth, decisions)
-    )
+    # One-dimensional, the report ends with the accuracy; on indicators, with micro and samples averages.
+    reported = (truth, decisions) if decision is Decision.round else (truth.argmax(axis=1), decisions.argmax(axis=1))
     options = {"labels": [SARCASTIC, NON_SARCASTIC], "target_names": CLASSES, "zero_division": 0}
     confusion, decided = _confusion(labels, decisions)
     return Scores(
