@@ -166,14 +166,19 @@ def say_summary(
     for column in table.columns:
         column.no_wrap = True
         column.justify = "right"
-    rows = [(f"{level} level", each, "bold") for level, each in scores.items()]
-    rows += [(each.name.replace("_", " "), each.scores, "dim") for each in baselines]
-    for name, each, style in rows:
-        table.add_row(name, *(f"{getattr(each, metric):.3f}" for metric in METRICS), style=style)
+    for level, each in scores.items():
+        table.add_row(f"{level} level", *_numbers(each), style="bold")
+    table.add_row("without listening:", style="dim")
+    for baseline in baselines:
+        table.add_row(baseline.name.replace("_", " "), *_numbers(baseline.scores), style="dim")
     console.print()
     console.print(table)
     console.print(f"\n{verdict(scores['utterance'], baselines)}", markup=False, soft_wrap=True)
     console.print(f"Run {run_id}; to look at it: {where}", markup=False, soft_wrap=True)
+
+
+def _numbers(scores: Scores) -> list[str]:
+    return [f"{getattr(scores, metric):.3f}" for metric in METRICS]
 
 
 def _stderr() -> Any:
