@@ -94,7 +94,7 @@ def job() -> Iterator[None]:
     """Keep an error that a user can put right from Hydra, which would print a line of its own before it.
 
     In a sweep Hydra has to know which job failed, and goes on with the others: there the error is said at once, and
-        raised.
+    raised.
     """
     try:
         with _full_disk_as_our_error():
