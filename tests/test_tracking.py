@@ -186,8 +186,8 @@ def test_a_file_that_is_not_there_is_named(tracked_project: Path, tracking: Opti
     missing = tmp_path / "none.csv"
     tracked, error = cut_short(TrackingError, tracking(), tracked_project, lambda run: run.log_file(missing))
     assert str(error) == (
-        f"cannot keep {missing} in sqlite:///{tracked_project}/mlflow.db: its folder does not exist and cannot be made"
-        " or choose another place with tracking.uri"
+        f"cannot keep {missing} in sqlite:///{tracked_project}/mlflow.db: its folder does not exist and cannot be made;"
+        " choose another place with tracking.uri"
     )
     assert recorded(tracked_project, tracked.run_id).info.status == "FAILED"
 
