@@ -180,6 +180,7 @@ def test_the_notebooks_sections_run_on_a_folder_shaped_like_mustard(run_train, m
         tested = {row["utterance"] for row in csv.DictReader(file)}
     assert len(tested) <= n_clips
     if experiment == "notebook_smoke":
+        assert "Only 1 of the 5 clips is sarcastic" in result.stderr
         assert tested <= {"2_99", "2_97", "2_96", "2_94", "2_91"}
     assert len(losses_of(client, run)) == 5
 

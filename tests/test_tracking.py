@@ -161,33 +161,30 @@ def test_a_user_without_a_name_is_no_hindrance(
 
 
 def test_artifacts_lie_where_they_were_said_to(tracked_project: Path, tracking: Options, tmp_path: Path) -> None:
-    from matplotlib.figure import Figure
-
-    (tmp_path / "table.csv").write_text("a,b\n")
     (tmp_path / "report" / "plots").mkdir(parents=True)
     (tmp_path / "report" / "plots" / "a.svg").write_text("<svg/>")
     with begun(tracking(), tracked_project) as tracked:
         tracked.log_text("süß", "reports/classification_report.txt")
         tracked.log_json({"süß": [1, None]}, "scores.json")
-        tracked.log_file(tmp_path / "table.csv", "tables")
-        tracked.log_file(tmp_path / "table.csv")
         tracked.log_folder(tmp_path / "report")
-        tracked.log_folder(tmp_path / "report", "again")
-        tracked.log_figure(Figure(), "plots/loss.png")
     kept = artifacts(tracked_project, tracked)
     assert (kept / "reports/classification_report.txt").read_text(encoding="utf-8") == "süß"
     assert (kept / "scores.json").read_text(encoding="utf-8") == '{\n  "süß": [\n    1,\n    null\n  ]\n}\n'
-    assert (kept / "tables/table.csv").read_text() == (kept / "table.csv").read_text() == "a,b\n"
-    assert (kept / "plots/a.svg").read_text() == (kept / "again/plots/a.svg").read_text() == "<svg/>"
-    assert (kept / "plots/loss.png").read_bytes().startswith(b"\x89PNG")
+    assert (kept / "plots/a.svg").read_text() == "<svg/>"
 
 
-def test_a_file_that_is_not_there_is_named(tracked_project: Path, tracking: Options, tmp_path: Path) -> None:
-    missing = tmp_path / "none.csv"
-    tracked, error = cut_short(TrackingError, tracking(), tracked_project, lambda run: run.log_file(missing))
+def test_an_artifact_that_cannot_be_kept_is_named(tracked_project: Path, tracking: Options, tmp_path: Path) -> None:
+    (tmp_path / "report" / "plots").mkdir(parents=True)
+    (tmp_path / "report" / "plots" / "a.svg").write_text("<svg/>")
+
+    def keep(run: Tracked) -> None:
+        (artifacts(tracked_project, run) / "plots").write_text("in the way")
+        run.log_folder(tmp_path / "report")
+
+    tracked, error = cut_short(TrackingError, tracking(), tracked_project, keep)
     assert str(error) == (
-        f"cannot keep {missing} in sqlite:///{tracked_project}/mlflow.db: its folder does not exist and cannot be made;"
-        " choose another place with tracking.uri"
+        f"cannot keep {tmp_path}/report in sqlite:///{tracked_project}/mlflow.db: a part of its path is a file, not a"
+        " folder; move that file away or choose another place with tracking.uri"
     )
     assert recorded(tracked_project, tracked.run_id).info.status == "FAILED"
 

@@ -28,6 +28,10 @@ def cautions(clips: Corpus, table: Table, folds: Sequence[Fold], leakage: Leakag
             f"The split leaks: parts of {leakage.n_seen_utterances} of the {leakage.n_test_utterances} test utterances"
             " were heard in training."
         )
+    n_sarcastic, n_all = int(table.utterance_labels.sum()), len(table.utterances)
+    if 1 in (n_sarcastic, n_all - n_sarcastic):
+        word = "sarcastic" if n_sarcastic == 1 else "not sarcastic"
+        found.append(f"Only 1 of the {n_all} clips is {word}: no score over so few can mean anything.")
     for fold in folds:
         for side, rows in (("training", fold.train), ("test", fold.test)):
             if len(set(table.y[rows])) == 1:

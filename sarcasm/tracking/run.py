@@ -19,7 +19,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sarcasm.errors import SarcasmError, TrackingError
 from sarcasm.tracking.failures import one_line, tracking_errors
@@ -28,9 +28,6 @@ from sarcasm.tracking.metrics import Gatherer, Point, append_to_sqlite
 from sarcasm.tracking.options import Tracking
 from sarcasm.tracking.processes import end_orphans, this_process
 from sarcasm.tracking.store import Store, open_store
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 LONGEST_PARAM, LONGEST_TAG = 6000, 8000  # characters that MLflow keeps of a value; it drops the rest without a word
 LONGEST_ERROR = 500
@@ -138,23 +135,13 @@ class Tracked:
             self._client.log_text(self.run_id, text, artifact_path)
 
     def log_json(self, content: object, artifact_path: str) -> None:
-        """Keep what JSON can hold as an artifact."""
-        self.log_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", artifact_path)
+        """Keep what JSON can hold as an artifact, anything else as text."""
+        self.log_text(json.dumps(content, indent=2, ensure_ascii=False, default=str) + "\n", artifact_path)
 
-    def log_file(self, path: Path, artifact_folder: str = "") -> None:
-        """Keep a copy of a file as an artifact, in a folder of the run's artifacts."""
-        with tracking_errors(self._store.uri, f"keep {path}"):
-            self._client.log_artifact(self.run_id, str(path), artifact_folder or None)
-
-    def log_folder(self, folder: Path, artifact_folder: str = "") -> None:
-        """Keep a copy of what a folder holds, in a folder of the run's artifacts."""
+    def log_folder(self, folder: Path) -> None:
+        """Keep copies of what a folder holds as artifacts."""
         with tracking_errors(self._store.uri, f"keep {folder}"):
-            self._client.log_artifacts(self.run_id, str(folder), artifact_folder or None)
-
-    def log_figure(self, figure: Figure, artifact_path: str) -> None:
-        """Keep a matplotlib figure as an artifact, in the format that the path ends with."""
-        with tracking_errors(self._store.uri, f"keep {artifact_path}"):
-            self._client.log_figure(self.run_id, figure, artifact_path)
+            self._client.log_artifacts(self.run_id, str(folder))
 
     def log_dataset(self, name: str, fingerprint: str, source: str, n_rows: int) -> None:
         """Say what the run was trained on.
@@ -206,7 +193,7 @@ class Tracked:
             # The client sends them by hundreds, as many as a server takes at once.
             cut = {key: _cut(text, LONGEST_PARAM, "the whole is in params.json") for key, text in texts.items()}
             self._client.log_batch(self.run_id, params=[Param(key, text) for key, text in cut.items()])
-        self.log_text(json.dumps(params, indent=2, ensure_ascii=False, default=str) + "\n", "params.json")
+        self.log_json(dict(params), "params.json")
 
     def _send(self, points: Sequence[Point]) -> None:
         from mlflow.entities import Metric
