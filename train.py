@@ -55,6 +55,7 @@ def run(config: Config, cfg: DictConfig) -> None:
                 "dataset.fingerprint": content,
                 "dataset.made_up": str(corpus.is_made_up).lower(),
                 "embedding.weights": table.weights,
+                "pca.parameters": table.pca,
                 "split.leaky": str(leakage.is_leaky).lower(),
                 "cautions": "\n".join(cautions),
             }

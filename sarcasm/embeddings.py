@@ -140,8 +140,8 @@ class Table:
         utterances: those that gave at least one row, sorted by id.
         seconds: float64 [U], length of each utterance before padding.
         weights: "sha256:..." of the released weights, or "random:seed".
-        fits_pca: whether a PCA is still to be fitted on the training rows, as random weights have none that was
-            released.
+        pca: "sha256:..." of the released parameters that were applied, "fitted" where they come from the training rows,
+            or "none".
         padded, dropped: ids of clips shorter than one example, by what was done with them.
         skipped: id -> cause, of clips that could not be used.
     """
@@ -152,7 +152,7 @@ class Table:
     utterances: tuple[Utterance, ...]
     seconds: np.ndarray
     weights: str
-    fits_pca: bool = False
+    pca: str = "none"
     padded: tuple[str, ...] = ()
     dropped: tuple[str, ...] = ()
     skipped: dict[str, str] = field(default_factory=dict)
@@ -161,6 +161,11 @@ class Table:
     def utterance_labels(self) -> np.ndarray:
         """Bool [U], true where the utterance is sarcastic."""
         return np.array([utterance.is_sarcastic for utterance in self.utterances], bool)
+
+    @property
+    def fits_pca(self) -> bool:
+        """Whether a PCA is still to be fitted on the training rows, as random weights have none that was released."""
+        return self.pca == "fitted"
 
     @property
     def has_random_weights(self) -> bool:
@@ -239,11 +244,22 @@ def tabulate(
             f"all {len(kept)} clips that can be used are {'sarcastic' if labels.all() else 'not sarcastic'}:"
             " there is nothing to tell apart"
         )
+    if postprocessor:
+        pca_source = postprocessor.fingerprint
+    else:
+        pca_source = "fitted" if pca.enabled else "none"
     return Table(
-        X=np.concatenate(rows), y=labels[utterance], utterance=utterance, utterances=kept,
-        seconds=np.array([log.seconds[position] for position in old]), weights=network.weights_fingerprint,
-        fits_pca=pca.enabled and is_random, padded=tuple(log.padded), dropped=tuple(log.dropped), skipped=log.skipped,
-    )  # fmt: skip
+        X=np.concatenate(rows),
+        y=labels[utterance],
+        utterance=utterance,
+        utterances=kept,
+        seconds=np.array([log.seconds[position] for position in old]),
+        weights=network.weights_fingerprint,
+        pca=pca_source,
+        padded=tuple(log.padded),
+        dropped=tuple(log.dropped),
+        skipped=log.skipped,
+    )
 
 
 def _examples(utterances: Iterable[Utterance], reading: Reading, log: _Log) -> Iterator[tuple[int, np.ndarray]]:

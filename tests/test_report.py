@@ -33,7 +33,7 @@ def test_every_caution_is_a_sentence_that_counts_and_names(table):
     table = replace(
         table,
         weights="random:5",
-        fits_pca=True,
+        pca="fitted",
         padded=("1_1",),
         dropped=tuple("abcdefg"),
         skipped={"1_2": "clip 1_2: bad"},

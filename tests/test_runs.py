@@ -89,7 +89,11 @@ def test_a_fresh_clone_trains_and_tells_everything_twice_the_same(run_train, pro
     tags = run.data.tags
     assert tags["dataset.fingerprint"].startswith("sha256:")
     assert tags["config.hash"].startswith("sha256:")
-    assert (tags["embedding.weights"], tags["dataset.made_up"]) == ("random:0", "true")
+    assert (tags["embedding.weights"], tags["pca.parameters"], tags["dataset.made_up"]) == (
+        "random:0",
+        "fitted",
+        "true",
+    )
     assert (tags["split.protocol"], tags["split.leaky"]) == ("utterance", "false")
     (dataset,) = run.inputs.dataset_inputs
     assert dataset.dataset.name == "smoke"
@@ -160,6 +164,7 @@ def test_original_with_the_big_head_from_a_released_format_checkpoint(run_train,
     assert run.info.status == "FINISHED"
     assert len(losses_of(client, run)) == 30
     assert run.data.tags["embedding.weights"].startswith("sha256:")
+    assert run.data.tags["pca.parameters"].startswith("sha256:")
     assert run.data.tags["dataset.made_up"] == "false"
     assert "warning" not in result.stderr
 

@@ -9,6 +9,7 @@ Source: vggish_postprocess.py (tensorflow/models, research/audioset/vggish).
 
 from __future__ import annotations
 
+import hashlib
 import zipfile
 from pathlib import Path
 
@@ -61,6 +62,13 @@ class Postprocessor:
         self._means = means.reshape(-1).astype(np.float64)
         if not (np.all(np.isfinite(self._eigen_vectors)) and np.all(np.isfinite(self._means))):
             raise WeightsError(f"{source}: a value is not finite")
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash over the parameters: "sha256:..."."""
+        digest = hashlib.sha256(self._eigen_vectors.astype("<f8").tobytes())
+        digest.update(self._means.astype("<f8").tobytes())
+        return f"sha256:{digest.hexdigest()}"
 
     def postprocess(self, embeddings: np.ndarray) -> np.ndarray:
         """Post-process embeddings.
