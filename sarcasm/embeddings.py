@@ -244,10 +244,7 @@ def tabulate(
             f"all {len(kept)} clips that can be used are {'sarcastic' if labels.all() else 'not sarcastic'}:"
             " there is nothing to tell apart"
         )
-    if postprocessor:
-        pca_source = postprocessor.fingerprint
-    else:
-        pca_source = "fitted" if pca.enabled else "none"
+    not_released = "fitted" if pca.enabled else "none"
     return Table(
         X=np.concatenate(rows),
         y=labels[utterance],
@@ -255,7 +252,7 @@ def tabulate(
         utterances=kept,
         seconds=np.array([log.seconds[position] for position in old]),
         weights=network.weights_fingerprint,
-        pca=pca_source,
+        pca=postprocessor.fingerprint if postprocessor else not_released,
         padded=tuple(log.padded),
         dropped=tuple(log.dropped),
         skipped=log.skipped,
