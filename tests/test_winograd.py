@@ -277,7 +277,8 @@ def test_memory_does_not_grow_with_the_number_of_examples(
         return most - embeddings.nbytes
 
     at_once = 3 * 2
-    assert peak(8 * at_once) < 1.05 * peak(at_once)
+    # Which thread frees what first moves the peak by an eighth; what grew with the examples would make it several times as high.
+    assert peak(8 * at_once) < 1.5 * peak(at_once)
 
 
 def test_examples_of_another_shape_are_refused(network: WinogradNetwork) -> None:
