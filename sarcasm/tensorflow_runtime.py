@@ -61,10 +61,17 @@ def _quiet_import(name: str) -> Iterator[None]:
     if name in sys.modules:
         yield
         return
-    sys.stderr.flush()
+    try:
+        stderr = os.dup(2)
+    except OSError:  # closed, as a program may be started in the background: nothing to keep quiet
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+        return
+    if sys.stderr is not None:
+        sys.stderr.flush()
     with tempfile.TemporaryFile() as said, warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        stderr = os.dup(2)
         os.dup2(said.fileno(), 2)
         try:
             yield

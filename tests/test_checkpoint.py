@@ -1,3 +1,4 @@
+import os
 import re
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 from sarcasm.errors import WeightsError
 from sarcasm.vggish import Engine, VGGish
 from sarcasm.vggish.checkpoint import fingerprint, read_checkpoint
+from sarcasm.vggish.constants import variable_shapes
 from tests.vggish_fixtures import write_checkpoint
 
 
@@ -23,6 +25,10 @@ def test_v1_and_v2_hold_the_same_weights(v1_checkpoint, reference_weights, tmp_p
     )
     assert fingerprint(v1) == fingerprint(v2)
     assert read_checkpoint(Path(f"{prefix}.index")).keys() == v1.keys()
+    examples = np.random.default_rng(0).normal(-2, 1, (2, 96, 64))
+    with VGGish(v1_checkpoint) as network, VGGish(prefix) as other:
+        assert np.array_equal(network.embed(examples), other.embed(examples))
+        assert network.weights_fingerprint == other.weights_fingerprint == fingerprint(reference_weights)
 
 
 def test_another_value_is_another_fingerprint(reference_weights):
@@ -57,6 +63,26 @@ def test_a_truncated_file_is_refused(v1_checkpoint, tmp_path, kept):
     assert refused(path).startswith(
         f"embedding.checkpoint: {path} is damaged, cut short or no checkpoint of TensorFlow ("
     )
+
+
+def test_a_name_no_file_can_have_is_refused():
+    path = Path("n" * 300)
+    assert refused(path) == (
+        f"embedding.checkpoint: {path} cannot be opened (File name too long);"
+        " name another file with embedding.checkpoint=FILE"
+    )
+
+
+@pytest.mark.parametrize("kept", [None, 0, 100, -1])
+def test_a_v2_checkpoint_whose_values_are_cut_or_gone_is_refused(tmp_path, kept):
+    zeros = {name: np.zeros(shape, np.float32) for name, shape in variable_shapes().items()}
+    prefix = write_checkpoint(tmp_path / "cut.ckpt", zeros, version=2)
+    values = tmp_path / "cut.ckpt.data-00000-of-00001"
+    if kept is None:
+        values.unlink()
+    else:
+        os.truncate(values, kept if kept >= 0 else values.stat().st_size + kept)
+    assert refused(prefix).startswith(f"embedding.checkpoint: {prefix} is damaged, cut short or no checkpoint")
 
 
 def test_a_flipped_bit_is_noticed(v1_checkpoint, tmp_path):

@@ -1,4 +1,6 @@
 import logging
+import os
+import re
 import subprocess
 import sys
 
@@ -9,6 +11,7 @@ from sarcasm.tensorflow_runtime import load_tensorflow
 from sarcasm.vggish import Engine, Postprocessor, VGGish
 from sarcasm.vggish.constants import variable_shapes
 from sarcasm.vggish.network import embeddings_of
+from sarcasm.vggish.network_check import check, plain_embedding
 from tests.assets.vggish import inputs
 
 
@@ -54,6 +57,51 @@ def test_the_graph_has_the_checkpoints_variables_and_trains_none_away():
     assert sum(np.prod(shape) for shape in found.values()) == 72_141_184
 
 
+@pytest.mark.parametrize(("training", "n_trainable"), [(False, 0), (True, 18)])
+def test_variables_are_trainable_where_asked_for(training, n_trainable):
+    tf = load_tensorflow().compat.v1
+    with tf.Graph().as_default():
+        embeddings_of(tf.placeholder(tf.float32, [None, 96, 64]), training)
+        assert len(tf.trainable_variables()) == n_trainable
+        assert len(tf.model_variables()) == len(tf.global_variables()) == 18
+
+
+def test_plain_numpy_gives_the_references_embeddings(reference, reference_weights):
+    for example, expected in list(zip(reference.all_examples, reference.embeddings, strict=True))[::7]:
+        found = plain_embedding(example, reference_weights)
+        assert np.abs(found - expected).max() < 1e-3 * reference.embeddings.std()
+
+
+@pytest.mark.parametrize("engine", [Engine.auto, Engine.winograd])
+def test_a_network_that_is_wrong_is_noticed(monkeypatch, caplog, v1_checkpoint, reference, engine):
+    from sarcasm.vggish.winograd import WinogradNetwork
+
+    embed, closed = WinogradNetwork.embed, []
+
+    def embed_wrongly(self, examples):
+        embeddings = embed(self, examples)
+        embeddings[:, 5] += 0.01
+        return embeddings
+
+    monkeypatch.setattr(WinogradNetwork, "embed", embed_wrongly)
+    monkeypatch.setattr(WinogradNetwork, "close", lambda self: closed.append(self._pool.shutdown()))
+    expected = "its embedding of a test example is off by 1.0e-02"
+    if engine is Engine.winograd:
+        with pytest.raises(RuntimeError, match=f"^{re.escape(expected)}$"):
+            VGGish(v1_checkpoint, engine)
+    else:
+        with caplog.at_level(logging.WARNING), VGGish(v1_checkpoint, engine) as network:
+            embeddings = network.embed(reference.all_examples[:2])
+        assert caplog.messages == [f"embedding.engine=graph is used, since winograd does not run here: {expected}"]
+        assert np.abs(embeddings - reference.embeddings[:2]).max() < 1e-3 * reference.embeddings.std()
+    assert len(closed) == 1
+
+
+def test_weights_that_overflow_stop_nobody():
+    weights = {name: np.full(shape, 1e30, np.float32) for name, shape in variable_shapes().items()}
+    check(lambda examples: np.full((len(examples), 128), np.inf, np.float32), weights)
+
+
 def test_random_weights_keep_activations_at_one_scale():
     with VGGish.random(0) as network, VGGish.random(0) as again, VGGish.random(1) as other:
         assert network.weights_fingerprint == "random:0"
@@ -80,10 +128,36 @@ def test_auto_falls_back_to_the_graph_and_says_so(monkeypatch, caplog, v1_checkp
         VGGish(v1_checkpoint, Engine.winograd)
 
 
-def test_tensorflow_says_nothing_on_the_screen(v1_checkpoint):
-    script = (
-        "import numpy as np; from sarcasm.vggish import VGGish, Engine\n"
-        f"with VGGish({str(v1_checkpoint)!r}, Engine.graph) as network: network.embed(np.zeros((1, 96, 64)))"
-    )
-    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=120)
-    assert (result.stdout, result.stderr) == ("", "")
+def run_python(script, *options, closing="", **environment):
+    """A process of its own, which has no TensorFlow yet and none of its variables but those given."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("TF_")}
+    return subprocess.run(
+        ["sh", "-c", f'exec "$@" {closing}', "sh", sys.executable, *options, "-c", script],
+        env=inherited | environment, capture_output=True, text=True, check=False, timeout=120,
+    )  # fmt: skip
+
+
+def test_tensorflow_says_nothing_on_the_screen_and_has_onednn_on(v1_checkpoint):
+    script = f"""
+import os
+import sys
+import numpy as np
+from sarcasm.vggish import Engine, VGGish
+assert "tensorflow" not in sys.modules
+with VGGish({str(v1_checkpoint)!r}, Engine.graph) as network:
+    network.embed(np.zeros((1, 96, 64)))
+assert "tensorflow" in sys.modules
+assert os.environ["TF_ENABLE_ONEDNN_OPTS"] == "1"
+"""
+    result = run_python(script, "-W", "error")
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+
+
+def test_tensorflow_loads_where_stderr_is_closed_and_keeps_what_the_user_has_set():
+    script = """
+import os
+from sarcasm.tensorflow_runtime import load_tf_slim
+print(load_tf_slim().__name__, os.environ["TF_ENABLE_ONEDNN_OPTS"])
+"""
+    result = run_python(script, closing="2>&-", TF_ENABLE_ONEDNN_OPTS="0")
+    assert (result.returncode, result.stdout) == (0, "tf_slim 0\n")

@@ -1,3 +1,5 @@
+import zipfile
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -45,9 +47,22 @@ def test_another_shape_is_refused(shape):
         IDENTITY.postprocess(np.zeros(shape))
 
 
-def test_nan_is_refused():
-    with pytest.raises(ValueError, match=r"^an embedding holds NaN$"):
-        IDENTITY.postprocess(np.full((1, 128), np.nan))
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_what_has_no_byte_is_refused(value):
+    embeddings = np.zeros((2, 128), np.float32)
+    embeddings[1, 7] = value
+    with pytest.raises(ValueError, match=r"^an embedding holds a value that is not finite$"):
+        IDENTITY.postprocess(embeddings)
+
+
+@pytest.mark.parametrize("shape", [(128,), (128, 1), (1, 128)])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_means_may_have_any_shape_and_float_type(reference, shape, dtype):
+    parameters = inputs.pca_parameters()
+    postprocessor = Postprocessor.from_arrays(
+        parameters["pca_eigen_vectors"].astype(dtype), parameters["pca_means"].reshape(shape).astype(dtype)
+    )
+    assert np.array_equal(postprocessor.postprocess(reference.embeddings), reference.quantized)
 
 
 GOOD = {"pca_eigen_vectors": np.eye(128), "pca_means": np.zeros(128)}
@@ -58,6 +73,11 @@ BAD = {
         GOOD | {"pca_means": np.array([{"a": 1}] * 128, dtype=object)},
         "holds pickled objects, which are never loaded",
     ),
+    "text": (
+        GOOD | {"pca_eigen_vectors": np.full((128, 128), "1")},
+        "pca_eigen_vectors is <U1; real numbers are needed",
+    ),
+    "complex": (GOOD | {"pca_means": np.full(128, 1j)}, "pca_means is complex128; real numbers are needed"),
     "not finite": (GOOD | {"pca_means": np.full(128, np.inf)}, "a value is not finite"),
 }
 
@@ -87,6 +107,42 @@ def test_a_damaged_file_is_refused(tmp_path, content):
     path = tmp_path / "params.npz"
     path.write_bytes(content)
     with pytest.raises(WeightsError, match=r"get vggish_pca_params\.npz anew"):
+        Postprocessor(path)
+
+
+def test_a_folder_is_refused(tmp_path):
+    with pytest.raises(WeightsError) as caught:
+        Postprocessor(tmp_path)
+    assert str(caught.value) == (
+        f"pca.params: {tmp_path} cannot be opened (Is a directory); name another file with pca.params=FILE, or choose pca=off"
+    )
+
+
+def test_damage_anywhere_in_a_compressed_file_is_noticed_or_harmless(tmp_path, rng):
+    """The released file is compressed: zipfile, zlib and numpy's parser each have errors of their own for damage."""
+    path, good = tmp_path / "params.npz", rng.standard_normal((128, 128)).astype(np.float32)
+    np.savez_compressed(path, pca_eigen_vectors=good.astype(float), pca_means=np.zeros(128))
+    whole = path.read_bytes()
+    expected = Postprocessor(path).fingerprint
+    messages = []
+    for place in [*range(120), *range(120, len(whole) - 300, 997), *range(len(whole) - 300, len(whole), 3)]:
+        damaged = bytearray(whole)
+        damaged[place] ^= 0xFF
+        path.write_bytes(damaged)
+        try:
+            assert Postprocessor(path).fingerprint == expected
+        except WeightsError as error:
+            messages.append(str(error))
+    assert len(messages) > 100
+    assert all(message.startswith(f"pca.params: {path} ") and "\n" not in message for message in messages)
+
+
+def test_an_archive_of_something_else_is_refused(tmp_path):
+    path = tmp_path / "params.npz"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("pca_eigen_vectors.npy", "text")
+        archive.writestr("pca_means.npy", "text")
+    with pytest.raises(WeightsError, match=r"params\.npz holds no arrays; get vggish_pca_params\.npz anew$"):
         Postprocessor(path)
 
 

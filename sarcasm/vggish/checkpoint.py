@@ -22,8 +22,10 @@ def read_checkpoint(checkpoint: Path) -> dict[str, np.ndarray]:
 
     Args:
         checkpoint: one file in TensorFlow's V1 format, as released, or the prefix of the files of a V2 checkpoint.
-            Variables beyond
-            VGGish's are ignored.
+            Variables beyond VGGish's are ignored.
+
+    Returns:
+        Name -> float32 array; finite.
 
     Raises:
         WeightsError: the file is missing, damaged, or of another network.
@@ -31,19 +33,25 @@ def read_checkpoint(checkpoint: Path) -> dict[str, np.ndarray]:
     source = f"embedding.checkpoint: {checkpoint}"
     if checkpoint.suffix == ".index":
         checkpoint = checkpoint.with_suffix("")
-    if checkpoint.is_dir():
-        raise WeightsError(f"{source} is a folder; name the checkpoint in it")
-    if not checkpoint.is_file() and not checkpoint.with_name(f"{checkpoint.name}.index").is_file():
-        raise WeightsError(f"{source} is not there; name another file with embedding.checkpoint=FILE")
-    errors = load_tensorflow().errors.OpError
+    try:
+        if checkpoint.is_dir():
+            raise WeightsError(f"{source} is a folder; name the checkpoint in it")
+        if not checkpoint.is_file() and not checkpoint.with_name(f"{checkpoint.name}.index").is_file():
+            raise WeightsError(f"{source} is not there; name another file with embedding.checkpoint=FILE")
+    except OSError as error:
+        raise WeightsError(
+            f"{source} cannot be opened ({error.strerror}); name another file with embedding.checkpoint=FILE"
+        ) from error
+    op_error = load_tensorflow().errors.OpError
     try:
         reader = load_tensorflow().compat.v1.train.NewCheckpointReader(str(checkpoint))
         shapes = {name: tuple(shape) for name, shape in reader.get_variable_to_shape_map().items()}
         _check_shapes(shapes, source)
         weights = {name: reader.get_tensor(name) for name in variable_shapes()}
-    except (errors, ValueError, RuntimeError) as error:
+    except (op_error, ValueError, RuntimeError, IndexError) as error:  # IndexError: the values of a V2 file are cut
+        cause = " ".join(str(error).split())[:120]
         raise WeightsError(
-            f"{source} is damaged, cut short or no checkpoint of TensorFlow ({str(error).splitlines()[0][:120]});"
+            f"{source} is damaged, cut short or no checkpoint of TensorFlow ({cause});"
             " get it anew (vggish_model.ckpt has 291,108,469 bytes)"
         ) from error
     for name, values in weights.items():
@@ -80,6 +88,9 @@ def random_weights(seed: int) -> dict[str, np.ndarray]:
 
     Args:
         seed: of the draw.
+
+    Returns:
+        Name -> float32 array, as `read_checkpoint` gives them.
 
     Source: He et al. 2015, arXiv 1502.01852: normal, variance 2 / inputs; biases zero.
     """

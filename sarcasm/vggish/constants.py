@@ -27,6 +27,9 @@ EXAMPLE_SAMPLES = WINDOW_SAMPLES + (EXAMPLE_FRAMES - 1) * HOP_SAMPLES
 
 EMBEDDING_SIZE = 128
 
+INITIAL_DEVIATION = 0.01
+"""Standard deviation of the truncated normal that weights are drawn from where training starts anew; biases are 0."""
+
 LAYERS: dict[str, tuple[int, ...]] = {
     "conv1": (3, 3, 1, 64),
     "conv2": (3, 3, 64, 128),

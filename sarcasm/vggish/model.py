@@ -37,8 +37,7 @@ class VGGish:
     Args:
         checkpoint: the released vggish_model.ckpt (V1 format) or the prefix of a V2 checkpoint.
         engine: `graph` is the tf-slim definition, `winograd` the same values faster on a CPU; `auto` takes winograd,
-            and the graph where
-            that does not run.
+            and the graph where that does not run or gives other values.
 
     Attributes:
         weights_fingerprint: "sha256:..." of the weights, or "random:seed".
@@ -102,9 +101,7 @@ class VGGish:
 def _network(weights: Weights, engine: Engine) -> GraphNetwork | WinogradNetwork:
     if engine is not Engine.graph:
         try:
-            from sarcasm.vggish.winograd import WinogradNetwork
-
-            return WinogradNetwork(weights)
+            return _winograd_network(weights)
         except Exception as error:
             if engine is Engine.winograd:
                 raise
@@ -113,3 +110,16 @@ def _network(weights: Weights, engine: Engine) -> GraphNetwork | WinogradNetwork
     from sarcasm.vggish.network import GraphNetwork
 
     return GraphNetwork(weights)
+
+
+def _winograd_network(weights: Weights) -> WinogradNetwork:
+    from sarcasm.vggish.network_check import check
+    from sarcasm.vggish.winograd import WinogradNetwork
+
+    network = WinogradNetwork(weights)
+    try:
+        check(network.embed, weights)
+    except BaseException:
+        network.close()
+        raise
+    return network

@@ -19,17 +19,27 @@ from sarcasm.vggish import constants as c
 from sarcasm.vggish.checkpoint import Weights
 
 
-def embeddings_of(examples: Any) -> Any:
+def embeddings_of(examples: Any, training: bool = False) -> Any:
     """Build the network in TensorFlow's current graph.
 
     Args:
         examples: tensor, float32 [n, 96, 64].
+        training: whether the 18 variables are trainable.
 
     Returns:
         tensor, float32 [n, 128].
     """
     tf, slim = load_tensorflow().compat.v1, load_tf_slim()
-    with building_a_graph(), tf.variable_scope("vggish"), slim.arg_scope([slim.max_pool2d], stride=2, padding="SAME"):
+    with (
+        building_a_graph(),
+        tf.variable_scope("vggish"),
+        slim.arg_scope(
+            [slim.conv2d, slim.fully_connected],
+            weights_initializer=tf.truncated_normal_initializer(stddev=c.INITIAL_DEVIATION),
+            trainable=training,
+        ),
+        slim.arg_scope([slim.max_pool2d], stride=2, padding="SAME"),
+    ):
         net = tf.reshape(examples, [-1, c.EXAMPLE_FRAMES, c.N_MEL_BANDS, 1])
         net = slim.conv2d(net, 64, [3, 3], scope="conv1")
         net = slim.max_pool2d(net, [2, 2], scope="pool1")
@@ -58,7 +68,9 @@ class GraphNetwork:
             self._embeddings = embeddings_of(self._examples)
             self._session = tf.Session(graph=graph)
             for variable in tf.global_variables("vggish/"):
-                variable.load(weights[variable.op.name], self._session)
+                # In place of what it would be drawn from; `variable.load` does the same, and warns of its end.
+                drawn = variable.initializer.inputs[1]
+                self._session.run(variable.initializer, {drawn: weights[variable.op.name]})
 
     def embed(self, examples: np.ndarray) -> np.ndarray:
         """Examples float32 [n, 96, 64] -> embeddings float32 [n, 128], all n at once."""

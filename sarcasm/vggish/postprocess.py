@@ -10,8 +10,8 @@ Source: vggish_postprocess.py (tensorflow/models, research/audioset/vggish).
 from __future__ import annotations
 
 import hashlib
-import zipfile
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
@@ -27,8 +27,7 @@ class Postprocessor:
 
     Args:
         params: the released vggish_pca_params.npz or one like it: `pca_eigen_vectors` [128, 128], whose rows are output
-            dimensions,
-            and `pca_means`, 128 values in any shape.
+            dimensions, and `pca_means`, 128 values in any shape; both real numbers of any dtype.
 
     Raises:
         WeightsError: the file is missing, damaged, pickled, or of another shape.
@@ -46,7 +45,7 @@ class Postprocessor:
             means: 128 values in any shape.
 
         Raises:
-            WeightsError: another shape, or a value that is not finite.
+            WeightsError: another shape, no real numbers, or a value that is not finite.
         """
         made = cls.__new__(cls)
         made._set(np.asarray(eigen_vectors), np.asarray(means))
@@ -58,6 +57,9 @@ class Postprocessor:
                 f"{source}: {EIGEN_VECTORS} has shape {eigen_vectors.shape} and {MEANS} {means.shape}; {SHAPE} and"
                 f" {c.EMBEDDING_SIZE} values are needed"
             )
+        for name, values in ((EIGEN_VECTORS, eigen_vectors), (MEANS, means)):
+            if values.dtype.kind not in "fiu":
+                raise WeightsError(f"{source}: {name} is {values.dtype}; real numbers are needed")
         self._eigen_vectors = eigen_vectors.astype(np.float64)
         self._means = means.reshape(-1).astype(np.float64)
         if not (np.all(np.isfinite(self._eigen_vectors)) and np.all(np.isfinite(self._means))):
@@ -80,13 +82,13 @@ class Postprocessor:
             uint8 [n, 128].
 
         Raises:
-            ValueError: another shape, or NaN, for which there is no byte.
+            ValueError: another shape, or NaN or an infinite value, for which there is no byte.
         """
         embeddings = np.asarray(embeddings)
         if embeddings.ndim != 2 or embeddings.shape[1] != c.EMBEDDING_SIZE:
             raise ValueError(f"embeddings are [n, {c.EMBEDDING_SIZE}], not {list(embeddings.shape)}")
-        if np.any(np.isnan(embeddings)):
-            raise ValueError("an embedding holds NaN")
+        if not np.all(np.isfinite(embeddings)):
+            raise ValueError("an embedding holds a value that is not finite")
         projected = (embeddings - self._means) @ self._eigen_vectors.T
         clipped = np.clip(projected, c.QUANTIZE_LOWEST, c.QUANTIZE_HIGHEST)
         steps = (clipped - c.QUANTIZE_LOWEST) * (c.QUANTIZE_STEPS / (c.QUANTIZE_HIGHEST - c.QUANTIZE_LOWEST))
@@ -98,17 +100,33 @@ def _read(path: Path) -> tuple[np.ndarray, np.ndarray, str]:
     try:
         # Opened here, because numpy leaves a file open that it finds damaged.
         with path.open("rb") as file:
-            arrays = np.load(file, allow_pickle=False)
-            if not isinstance(arrays, np.lib.npyio.NpzFile):
-                raise WeightsError(f"{source} is one array; an .npz file with {EIGEN_VECTORS} and {MEANS} is needed")
-            missing = [name for name in (EIGEN_VECTORS, MEANS) if name not in arrays]
-            if missing:
-                held = ", ".join(arrays.files) or "nothing"
-                raise WeightsError(f"{source} has no {' and no '.join(missing)}; it holds {held}")
-            return arrays[EIGEN_VECTORS], arrays[MEANS], source
+            return *_arrays(file, source), source
     except FileNotFoundError as error:
         raise WeightsError(f"{source} is not there; name the file with pca.params=FILE, or choose pca=off") from error
-    except (ValueError, EOFError, OSError, zipfile.BadZipFile) as error:
-        # numpy's ways of saying: pickled objects, not an .npz at all, or damaged.
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise WeightsError(
+            f"{source} cannot be opened ({reason}); name another file with pca.params=FILE, or choose pca=off"
+        ) from error
+
+
+def _arrays(file: BinaryIO, source: str) -> tuple[np.ndarray, np.ndarray]:
+    try:
+        arrays = np.load(file, allow_pickle=False)
+        if not isinstance(arrays, np.lib.npyio.NpzFile):
+            raise WeightsError(f"{source} is one array; an .npz file with {EIGEN_VECTORS} and {MEANS} is needed")
+        missing = [name for name in (EIGEN_VECTORS, MEANS) if name not in arrays]
+        if missing:
+            held = ", ".join(arrays.files) or "nothing"
+            raise WeightsError(f"{source} has no {' and no '.join(missing)}; it holds {held}")
+        eigen_vectors, means = arrays[EIGEN_VECTORS], arrays[MEANS]
+        # numpy gives the bytes of a member that is no array as they are.
+        if not isinstance(eigen_vectors, np.ndarray) or not isinstance(means, np.ndarray):
+            raise WeightsError(f"{source} holds no arrays; get vggish_pca_params.npz anew")
+    except WeightsError:
+        raise
+    except Exception as error:
+        # Damage comes as whatever zipfile, zlib and numpy's parser of headers stumble on: eight kinds were seen.
         reason = "holds pickled objects, which are never loaded" if "pickle" in str(error).lower() else "is damaged"
         raise WeightsError(f"{source} {reason}; get vggish_pca_params.npz anew") from error
+    return eigen_vectors, means
