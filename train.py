@@ -29,7 +29,6 @@ def run(config: Config, cfg: DictConfig) -> None:
     """
     # Here, not above: --help and --cfg must answer without loading TensorFlow.
     from sarcasm import embeddings, features, fit, report, scoring, splits, tracking
-    from sarcasm.corpus import fingerprint
 
     corpus = config.dataset.read()
     name, options = run_name(config), leaves(cfg)
@@ -38,11 +37,8 @@ def run(config: Config, cfg: DictConfig) -> None:
         tracked.log_text(OmegaConf.to_yaml(cfg, resolve=True), "config.yaml")
         with tracked.time("embed"), console.track("embedding") as track:
             reading = embeddings.Reading(config.resampler, config.dataset.bad_clips, config.dataset.short_clips)
-            table = embeddings.tabulate(
-                corpus.utterances, config.embedding, config.pca, reading, corpus.is_made_up, track
-            )
-        content = fingerprint(corpus.utterances)
-        tracked.log_dataset(config.dataset.name, content, config.dataset.source, len(corpus.utterances))
+            table = embeddings.tabulate(corpus, config.embedding, config.pca, reading, track)
+        tracked.log_dataset(config.dataset.name, corpus.fingerprint, config.dataset.source, len(corpus.utterances))
         folds = config.split.folds(table, config.seed)
         leakage = splits.leakage(folds, table)
         clips = report.clips(corpus, table)
@@ -52,7 +48,7 @@ def run(config: Config, cfg: DictConfig) -> None:
         console.say_cautions(cautions)
         tracked.log_tags(
             {
-                "dataset.fingerprint": content,
+                "dataset.fingerprint": corpus.fingerprint,
                 "dataset.made_up": str(corpus.is_made_up).lower(),
                 "embedding.weights": table.weights,
                 "pca.parameters": table.pca,
@@ -97,4 +93,4 @@ def main(cfg: DictConfig) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(console.exit_status(main))
+    sys.exit(console.train_status(main))

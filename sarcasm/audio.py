@@ -66,16 +66,30 @@ def read_waveform(path: Path, resampler: Resampler, clip: str = "") -> NDArray[n
         AudioError: missing, a folder, not readable, empty, not audio, damaged, truncated, not finite, or of an
             impossible rate. The message names clip, file and cause.
     """
-    try:
-        samples, sample_rate = _read(path)
-        waveform = resample(samples, sample_rate, SAMPLE_RATE, resampler).astype(np.float32, copy=False)
-        if not len(waveform):
-            raise _Fault(
-                f"holds {len(samples)} samples at {sample_rate} Hz, less than one at {SAMPLE_RATE} Hz; {AGAIN}"
-            )
-    except _Fault as fault:
-        raise AudioError(f"{f'clip {clip}: ' if clip else ''}{path} {fault}") from fault
+    samples, sample_rate = read_samples(path, clip)
+    waveform = resample(samples, sample_rate, SAMPLE_RATE, resampler).astype(np.float32, copy=False)
+    if not len(waveform):
+        raise AudioError(
+            f"{_named(path, clip)} holds {len(samples)} samples at {sample_rate} Hz, less than one at {SAMPLE_RATE} Hz;"
+            f" {AGAIN}"
+        )
     return waveform
+
+
+def read_samples(path: Path, clip: str = "") -> tuple[NDArray[np.float32], int]:
+    """Read a clip at the rate it has: mono samples, and their rate in Hz.
+
+    Raises:
+        AudioError: see `read_waveform`.
+    """
+    try:
+        return _read(path)
+    except _Fault as fault:
+        raise AudioError(f"{_named(path, clip)} {fault}") from fault
+
+
+def _named(path: Path, clip: str) -> str:
+    return f"clip {clip}: {path}" if clip else str(path)
 
 
 def _read(path: Path) -> tuple[NDArray[np.float32], int]:

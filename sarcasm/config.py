@@ -10,10 +10,12 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any, cast
 
+import hydra
+from hydra import initialize_config_dir
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, DictConfig, OmegaConf
 
@@ -24,6 +26,7 @@ from sarcasm.errors import ConfigError
 from sarcasm.features import Scale
 from sarcasm.fit import Adam
 from sarcasm.heads import Head
+from sarcasm.prepare import Preparation
 from sarcasm.project import PROJECT
 from sarcasm.resampling import Resampler
 from sarcasm.scoring import Decision
@@ -63,23 +66,48 @@ class Config:
             raise ConfigError(f"seed={self.seed}: a whole number from 0 to {2**32 - 1} is needed")
 
 
+SCHEMAS = {"config": "config", "prepare": "preparation"}
+"""File in conf/ -> the schema that types it."""
 ConfigStore.instance().store(group="schema", name="config", node=Config)
 OmegaConf.register_new_resolver("project", lambda path="": str(PROJECT / path), replace=True)
 
 
+def compose(config: str, overrides: Sequence[str]) -> DictConfig:
+    """Compose conf/CONFIG.yaml, as `hydra.main` does for train.py.
+
+    Raises:
+        HydraException: an override that does not fit.
+    """
+    with initialize_config_dir(str(help_page.CONF), version_base="1.3"):
+        return hydra.compose(config, list(overrides))
+
+
 def parse(cfg: DictConfig) -> Config:
-    """Turn Hydra's config into ours.
+    """Turn Hydra's config of a run into ours.
 
     Raises:
         ConfigError: an option that does not exist (Hydra lets `+dataset.foo=1` pass), one without a value, or a value
             out of range.
     """
+    return cast(Config, _checked(cfg, "config"))
+
+
+def parse_preparation(cfg: DictConfig) -> Preparation:
+    """Turn Hydra's config of a preparation into ours.
+
+    Raises:
+        ConfigError: see `parse`.
+    """
+    return cast(Preparation, _checked(cfg, "prepare"))
+
+
+def _checked(cfg: DictConfig, config: str) -> Any:
     for key in OmegaConf.missing_keys(cfg):
         raise ConfigError(f"{key} has no value; give it one with {key}=...")
-    config = cast(Config, OmegaConf.to_object(cfg))
-    for key in _unknown(config):
-        raise ConfigError(f"there is no option {key}{did_you_mean(key, known_keys())}")
-    return config
+    options = OmegaConf.to_object(cfg)
+    for key in _unknown(options):
+        raise ConfigError(f"there is no option {key}{did_you_mean(key, known_keys(config))}")
+    return options
 
 
 def leaves(cfg: DictConfig) -> dict[str, Any]:
@@ -99,13 +127,14 @@ def run_name(config: Config) -> str:
     return f"{config.dataset.name}-pca_{pca}-{config.head.name}-s{config.seed}"
 
 
-def known_keys() -> list[str]:
-    """Every key that some choice of the groups offers."""
+def known_keys(config: str = "config") -> list[str]:
+    """Every key that some choice of the groups of conf/CONFIG.yaml offers."""
     schemas = ConfigStore.instance().repo["schema"]
-    keys = set(help_page.groups())
-    for file, schema in schemas.items():
-        group = file.removesuffix(".yaml").split("_")[0]
-        keys |= {key if group == "config" else f"{group}.{key}" for key in schema.node}
+    keys = set(help_page.groups(config)) | set(schemas[f"{SCHEMAS[config]}.yaml"].node)
+    for word in help_page.groups(config):
+        group, _, package = word.partition("@")
+        offered = (schema.node for file, schema in schemas.items() if file.startswith(f"{group}_"))
+        keys |= {f"{package or group}.{key}" for node in offered for key in node}
     return sorted(keys)
 
 

@@ -33,8 +33,40 @@ DONE, FAILED, WRONG_CONFIG, INTERRUPTED = 0, 1, 2, 130
 Item = TypeVar("Item")
 
 
-def exit_status(main: Callable[[], Any]) -> int:
-    """Run the program; say what went wrong in one line.
+def train_status(main: Callable[[], Any]) -> int:
+    """Run train.py; say what went wrong in one line.
+
+    Returns:
+        See `exit_status`.
+
+    Raises:
+        Exception: whatever is our own mistake, with its traceback.
+    """
+    # Otherwise Hydra prints exceptions itself and exits with 1 for all of them.
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    if {"-h", "--help"} & set(sys.argv[1:]):
+        # Hydra's own way to this text takes half a second longer, for lists that do not stand in it.
+        print(help_page.render(), end="")  # noqa: T201
+        return DONE
+
+    def run() -> None:
+        if wrong := wrong_sweep(sys.argv[1:]):
+            raise ConfigError(wrong)
+        with sweep():
+            main()
+        if _stopped:
+            raise _stopped.pop()
+
+    return exit_status(run, sys.argv[1:], "config")
+
+
+def exit_status(run: Callable[[], int | None], arguments: Sequence[str], config: str) -> int:
+    """Run a program; say what went wrong in one line.
+
+    Args:
+        run: the program; it may return a status of its own.
+        arguments: the command line, for what to say of a wrong option.
+        config: the file in conf/ that the options belong to.
 
     Returns:
         0 done, 1 failed, 2 wrong configuration, 130 interrupted.
@@ -42,22 +74,12 @@ def exit_status(main: Callable[[], Any]) -> int:
     Raises:
         Exception: whatever is our own mistake, with its traceback.
     """
-    # Otherwise Hydra prints exceptions itself and exits with 1 for all of them.
-    os.environ["HYDRA_FULL_ERROR"] = "1"
     # Where these go stands in conf/hydra/job_logging/console.yaml.
     logging.addLevelName(logging.WARNING, "warning")
     logging.addLevelName(logging.INFO, "note")
-    if {"-h", "--help"} & set(sys.argv[1:]):
-        # Hydra's own way to this text takes half a second longer, for lists that do not stand in it.
-        print(help_page.render(), end="")  # noqa: T201
-        return DONE
     try:
-        if wrong := wrong_sweep(sys.argv[1:]):
-            raise ConfigError(wrong)
-        with sweep():
-            main()
-        if _stopped:
-            raise _stopped.pop()
+        with _full_disk_as_our_error():
+            return run() or DONE
     except KeyboardInterrupt:
         print_error("interrupted")
         return INTERRUPTED
@@ -66,15 +88,14 @@ def exit_status(main: Callable[[], Any]) -> int:
             print_error(str(error))
         return WRONG_CONFIG if isinstance(error, ConfigError) else FAILED
     except (HydraException, OmegaConfBaseException) as error:
-        print_error(explain(error, sys.argv[1:]))
+        print_error(explain(error, arguments, config))
         return WRONG_CONFIG
     except ValueError as error:
         # Hydra lets a bare ValueError out where YAML turned a choice into a boolean, such as pca=true.
         if not _is_from_hydra(error):
             raise
-        print_error(explain(error, sys.argv[1:]))
+        print_error(explain(error, arguments, config))
         return WRONG_CONFIG
-    return DONE
 
 
 @contextmanager

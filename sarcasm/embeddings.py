@@ -9,7 +9,7 @@ To add an embedding: a class with `open`, and a file in conf/embedding/ that pic
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,8 +18,9 @@ from typing import Protocol
 import numpy as np
 from omegaconf import MISSING
 
+from sarcasm.advice import how_to_prepare, how_to_remake
 from sarcasm.audio import SAMPLE_RATE, read_waveform
-from sarcasm.corpus import BadClips, ShortClips, Utterance
+from sarcasm.corpus import MANIFEST, BadClips, Corpus, ShortClips, Utterance
 from sarcasm.errors import AudioError, ConfigError, CorpusError, WeightsError
 from sarcasm.options import option
 from sarcasm.project import PROJECT
@@ -28,8 +29,6 @@ from sarcasm.vggish import EXAMPLE_SAMPLES, Engine, Postprocessor, VGGish, wavef
 
 RELEASED_CHECKPOINT = PROJECT / "models" / "vggish_model.ckpt"
 RELEASED_PCA = PROJECT / "models" / "vggish_pca_params.npz"
-WHERE_RELEASED = "https://storage.googleapis.com/audioset"
-"""Where Google keeps the files of VGGish (tensorflow/models, research/audioset/vggish/README.md)."""
 BATCH_EXAMPLES = 64
 
 
@@ -87,8 +86,8 @@ class VGGishEmbedding(Embedding):
             if may_be_random:
                 return VGGish.random(self.random_seed, self.engine)
             raise WeightsError(
-                f"embedding.checkpoint: {checkpoint} is not there; download {WHERE_RELEASED}/{checkpoint.name} (291 MB)"
-                " to that place, or name another file with embedding.checkpoint=FILE"
+                f"embedding.checkpoint: {checkpoint} is not there; {how_to_prepare(checkpoint)}, or name another file"
+                " with embedding.checkpoint=FILE"
             )
         return VGGish(checkpoint, self.engine)
 
@@ -119,8 +118,8 @@ class PCA:
         params = Path(self.params or "")
         if params == RELEASED_PCA and not params.exists():
             raise WeightsError(
-                f"pca.params: {params} is not there; download {WHERE_RELEASED}/{params.name} (73 kB) to that place,"
-                " name another file with pca.params=FILE, or choose pca=off"
+                f"pca.params: {params} is not there; {how_to_prepare(params)}, name another file with pca.params=FILE,"
+                " or choose pca=off"
             )
         return Postprocessor(params)
 
@@ -199,30 +198,29 @@ class _Log:
 
 
 def tabulate(
-    utterances: Sequence[Utterance],
+    corpus: Corpus,
     embedding: Embedding,
     pca: PCA,
     reading: Reading,
-    may_be_random: bool,
     track: Callable[[Iterable[Utterance]], Iterable[Utterance]] = lambda clips: clips,
 ) -> Table:
     """Embed every utterance.
 
     Args:
-        utterances: what to embed, sorted by id.
+        corpus: what to embed; random weights may stand in for released ones where it is made up.
         embedding: with what network.
         pca: whether and with which parameters to post-process.
         reading: how clips are turned into examples.
-        may_be_random: see `Embedding.open`.
         track: wraps the utterances, to show progress.
 
     Raises:
-        AudioError: a clip cannot be used, or is too short, and may not be skipped.
+        AudioError: a clip cannot be used, is too short, or was changed since it was prepared, and may not be skipped.
         CorpusError: no clip is left, or those left are of one class.
         WeightsError: the weights or PCA parameters cannot be used.
     """
-    log = _Log()
-    with embedding.open(may_be_random) as network:
+    utterances, log = corpus.utterances, _Log()
+    _refuse_changed(corpus, reading, log)
+    with embedding.open(corpus.is_made_up) as network:
         is_random = network.weights_fingerprint.startswith("random:")
         # Before any clip is read: a missing file should not be found out after an hour.
         postprocessor = pca.postprocessor() if pca.enabled and not is_random else None
@@ -259,9 +257,26 @@ def tabulate(
     )
 
 
+def _refuse_changed(corpus: Corpus, reading: Reading, log: _Log) -> None:
+    """Before any clip is read: what was made of something else than is known should not be found out after an hour."""
+    for utterance in corpus.changed:
+        how = how_to_remake(utterance.path) or "make it again"
+        reason = (
+            f"clip {utterance.id}: {utterance.path} was changed since it was prepared; {how}, or, if the change is"
+            f" meant, delete its line in {MANIFEST} there"
+        )
+        if reading.bad_clips is BadClips.fail:
+            n_more = len(corpus.changed) - 1
+            more = f" ({n_more} more were changed)" if n_more else ""
+            raise AudioError(f"{reason}{more} (dataset.bad_clips=skip goes on without such clips)")
+        log.skipped[utterance.id] = reason
+
+
 def _examples(utterances: Iterable[Utterance], reading: Reading, log: _Log) -> Iterator[tuple[int, np.ndarray]]:
     """Position of each utterance that gives examples, and its examples float32 [n, 96, 64], n > 0."""
     for position, utterance in enumerate(utterances):
+        if utterance.id in log.skipped:
+            continue
         try:
             waveform = read_waveform(utterance.path, reading.resampler, utterance.id)
         except AudioError as error:

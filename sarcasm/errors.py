@@ -35,3 +35,19 @@ class TrainingError(SarcasmError):
 
 class TrackingError(SarcasmError):
     """A tracking store that cannot be opened, written to or reached."""
+
+
+class SourceError(SarcasmError):
+    """A file that cannot be fetched, or is not what it should be: wrong length or hash, a hostile archive."""
+
+
+class VideoError(SarcasmError):
+    """A video whose sound cannot be taken out: damaged, truncated, or without any."""
+
+
+class DenoiseError(SarcasmError):
+    """A clip that cannot be freed from noise."""
+
+
+class BusyError(SarcasmError):
+    """A folder that another process is writing to."""

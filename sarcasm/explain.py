@@ -21,22 +21,23 @@ TAKE_A_VALUE = {"-c", "--cfg", "-p", "--package", "-cp", "--config-path", "-cn",
 """Flags of Hydra's whose next word is no override."""
 
 
-def explain(error: BaseException, arguments: Sequence[str]) -> str:
+def explain(error: BaseException, arguments: Sequence[str], config: str) -> str:
     """One line for an error in the configuration.
 
     Args:
         error: what was raised while the config was composed.
         arguments: the command line, without the program's name.
+        config: what was composed: the name of a file in conf/.
     """
-    return next(_wrong_overrides(arguments), None) or _shortened(error)
+    return next(_wrong_overrides(arguments, config), None) or _shortened(error)
 
 
 def wrong_sweep(arguments: Sequence[str]) -> str | None:
     """What is wrong with a sweep's choices, before Hydra begins it; None where nothing is, or it is no sweep."""
-    return next(_wrong_overrides(arguments), None) if set(MULTIRUN) & set(arguments) else None
+    return next(_wrong_overrides(arguments, "config"), None) if set(MULTIRUN) & set(arguments) else None
 
 
-def _wrong_overrides(arguments: Sequence[str]) -> Iterator[str]:
+def _wrong_overrides(arguments: Sequence[str], config: str) -> Iterator[str]:
     for before, argument in zip(["", *arguments], arguments, strict=False):
         if argument.startswith("-") or before in TAKE_A_VALUE:
             continue
@@ -50,19 +51,19 @@ def _wrong_overrides(arguments: Sequence[str]) -> Iterator[str]:
             continue
         if override.is_sweep_override() and not set(MULTIRUN) & set(arguments):
             yield f"{argument} names several values; add -m to run each of them, or write a list as {key}=[...]"
-        if key in help_page.groups():
-            yield from _wrong_choices(key, override)
-        elif key not in known_keys():
-            yield f"there is no option {key}{did_you_mean(key, known_keys())}"
+        if key in help_page.groups(config):
+            yield from _wrong_choices(key, override, config)
+        elif key not in known_keys(config):
+            yield f"there is no option {key}{did_you_mean(key, known_keys(config))}"
 
 
-def _wrong_choices(group: str, override: Override) -> Iterator[str]:
+def _wrong_choices(group: str, override: Override, config: str) -> Iterator[str]:
     value = override.value()
     choices = help_page.choices(group)
     for chosen in value.list if isinstance(value, ChoiceSweep) else [value]:
         if override.is_sweep_override() and not isinstance(value, ChoiceSweep):
             continue  # a glob or a range: Hydra's to judge
-        if chosen is None and group not in help_page.defaults():
+        if chosen is None and group not in help_page.defaults(config):
             continue
         word = str(chosen)
         if chosen is None or isinstance(chosen, bool):

@@ -16,7 +16,7 @@ CONF = PROJECT / "conf"
 COLUMNS = 110
 OPTION_LINE = re.compile(r"^(?P<key>[a-z_]+): *(?P<value>.*?) +# (?P<comment>.*)$")
 PROJECT_PATH = re.compile(r"\$\{project:([^}]*)\}")
-DEFAULT_LINE = re.compile(r"^  - (?P<group>[a-z_]+): \"?(?P<choice>\w+)\"?")
+DEFAULT_LINE = re.compile(r"^  - (?P<group>[a-z_]+(@[a-z_.]+)?): \"?(?P<choice>\w+)\"?")
 
 USAGE = """\
 Train and score one way of hearing sarcasm in speech, and record the run in MLflow.
@@ -54,19 +54,19 @@ def render() -> str:
     return "\n".join([*sections, CLOSING])
 
 
-def groups() -> list[str]:
-    """The groups of conf/ that answer a question about the run, in the order of conf/config.yaml."""
-    return [match["group"] for match in _matches(DEFAULT_LINE, CONF / "config.yaml")]
+def groups(config: str = "config") -> list[str]:
+    """The groups of conf/ that conf/CONFIG.yaml chooses from, in its order; GROUP@PACKAGE where it says so."""
+    return [match["group"] for match in _matches(DEFAULT_LINE, CONF / f"{config}.yaml")]
 
 
 def choices(group: str) -> list[str]:
     """The choices of a group, by name."""
-    return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
+    return sorted(path.stem for path in (CONF / group.split("@")[0]).glob("*.yaml"))
 
 
-def defaults() -> dict[str, str]:
+def defaults(config: str = "config") -> dict[str, str]:
     """Group -> its default choice, for the groups that have one."""
-    found = {match["group"]: match["choice"] for match in _matches(DEFAULT_LINE, CONF / "config.yaml")}
+    found = {match["group"]: match["choice"] for match in _matches(DEFAULT_LINE, CONF / f"{config}.yaml")}
     return {group: choice for group, choice in found.items() if choice != "null"}
 
 

@@ -16,7 +16,7 @@ from sarcasm.corpus import Utterance
 from sarcasm.embeddings import Table
 from sarcasm.project import PROJECT
 
-pytest_plugins = ["tests.vggish_fixtures", "tests.tracking_fixtures"]
+pytest_plugins = ["tests.vggish_fixtures", "tests.tracking_fixtures", "tests.video_fixtures", "tests.server_fixtures"]
 
 RunTrain = Callable[..., subprocess.CompletedProcess[str]]
 

@@ -27,7 +27,17 @@ def needed(mustard_folder, v1_checkpoint, pca_params, tmp_path) -> dict[str, lis
             writer.writerow(
                 [key, mustard_folder / "audio" / f"{key}.wav", int(entry["sarcasm"]), entry["speaker"], entry["show"]]
             )
+    table = tmp_path / "mustard++_text.csv"
+    with table.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["SCENE", "KEY", "SENTENCE", "END_TIME", "SPEAKER", "SHOW", "Sarcasm"])
+        for key, entry in entries.items():
+            writer.writerow([key, f"{key}_c_00", entry["context"][0], "0:1", "-", entry["show"], ""])
+            writer.writerow(
+                [key, f"{key}_u", entry["utterance"], "0:3", entry["speaker"], entry["show"], int(entry["sarcasm"])]
+            )
     return {
+        "table": [f"dataset.labels={table}", f"dataset.audio_dir={mustard_folder}/audio"],
         "labels": [f"dataset.labels={mustard_folder}/sarcasm_data.json", f"dataset.audio_dir={mustard_folder}/audio"],
         "manifest": [f"dataset.manifest={manifest}"],
         "checkpoint": [f"embedding.checkpoint={v1_checkpoint}"],
@@ -43,9 +53,10 @@ def run(overrides: list[str], folder: Path) -> None:
 
 def test_there_are_choices():
     assert len(CHOICES) > 15
-    assert {group for group, _ in CHOICES} == {path.name for path in help_page.CONF.iterdir() if path.is_dir()} - {
-        "hydra"
-    }
+    of_prepare = {group.split("@")[0] for group in help_page.groups("prepare")}
+    of_training = {group for group, _ in CHOICES}
+    assert of_prepare == {"source", "extract", "denoise"}
+    assert of_training | of_prepare == {path.name for path in help_page.CONF.iterdir() if path.is_dir()} - {"hydra"}
 
 
 @pytest.mark.parametrize(("group", "choice"), CHOICES, ids=map("=".join, CHOICES))
@@ -53,6 +64,8 @@ def test_every_choice_runs(group, choice, needed, tmp_path, capsys):
     overrides = [f"{group}={choice}"]
     if (group, choice) == ("dataset", "manifest"):
         overrides += needed["manifest"]
+    elif (group, choice) == ("dataset", "mustard_pp"):
+        overrides += needed["table"]
     else:
         overrides += needed["labels"]
     overrides += needed["checkpoint"]

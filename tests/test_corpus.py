@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sarcasm.corpus import BadClips, Corpus, Dataset, Manifest, Mustard, ShortClips, Utterance, fingerprint
+from sarcasm.corpus import BadClips, Corpus, Dataset, Manifest, Mustard, ShortClips, Utterance
 from sarcasm.corpus.dataset import bad_id
 from sarcasm.errors import ConfigError, CorpusError
 
@@ -464,6 +465,10 @@ ANY_JSON = st.recursive(
 def test_any_text_is_read_or_refused(tmp_path: Path, kind: str, text: str) -> None:
     dataset = mustard(tmp_path, text) if kind == "labels.json" else manifest(tmp_path, text, kind)
     assert "\n" not in complaint(dataset, tmp_path)
+
+
+def fingerprint(utterances: Iterable[Utterance]) -> str:
+    return Corpus(tuple(utterances)).fingerprint
 
 
 def test_the_fingerprint_is_of_content_not_of_place_or_order(tmp_path: Path) -> None:

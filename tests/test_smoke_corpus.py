@@ -17,7 +17,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from sarcasm.audio import SAMPLE_RATE, read_waveform
-from sarcasm.corpus import BadClips, Corpus, Mustard, ShortClips, Smoke, fingerprint
+from sarcasm.corpus import BadClips, Corpus, Mustard, ShortClips, Smoke
 from sarcasm.corpus.smoke import MARKER, VERSION
 from sarcasm.errors import CorpusError
 from sarcasm.project import PROJECT
@@ -184,7 +184,7 @@ def track(waveform: NDArray[np.float32]) -> NDArray[np.float64]:
 def test_it_is_the_same_to_the_byte_each_time(directory: Path, corpus: Corpus, tmp_path: Path) -> None:
     again = smoke(tmp_path / "again").read()
     assert content(tmp_path / "again") == content(directory)
-    assert fingerprint(again.utterances) == fingerprint(corpus.utterances)
+    assert again.fingerprint == corpus.fingerprint
 
 
 def test_it_is_written_once_and_says_so(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -201,21 +201,21 @@ def test_six_processes_at_once_find_the_same_whole_corpus(directory: Path, corpu
     start = time.time() + 3
     program = f"""
 import time
-from sarcasm.corpus import BadClips, ShortClips, Smoke, fingerprint
+from sarcasm.corpus import BadClips, ShortClips, Smoke
 import scipy.signal
 folder = {str(tmp_path / "smoke")!r}
 dataset = Smoke(name="smoke", only=[], bad_clips=BadClips.fail, short_clips=ShortClips.pad, max_missing=0.0,
                 audio_dir=folder + "/audio", labels=folder + "/sarcasm_data.json", directory=folder)
 time.sleep(max(0, {start} - time.time()))
 corpus = dataset.read()
-print(corpus.is_made_up, fingerprint(corpus.utterances))
+print(corpus.is_made_up, corpus.fingerprint)
 """
     processes = [
         subprocess.Popen([sys.executable, "-c", program], cwd=PROJECT, stdout=subprocess.PIPE, text=True)
         for _ in range(6)
     ]
     said = [process.communicate(timeout=120)[0].strip() for process in processes]
-    assert said == [f"True {fingerprint(corpus.utterances)}"] * 6
+    assert said == [f"True {corpus.fingerprint}"] * 6
     assert [process.returncode for process in processes] == [0] * 6
     assert content(tmp_path / "smoke") == content(directory)
     assert names(tmp_path) == ["smoke"]

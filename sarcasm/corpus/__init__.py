@@ -8,17 +8,20 @@ that file alone is enough.
 from sarcasm.corpus.dataset import BadClips, Dataset, ShortClips
 from sarcasm.corpus.manifest import Manifest
 from sarcasm.corpus.mustard import Mustard
+from sarcasm.corpus.mustard_pp import MustardPP
+from sarcasm.corpus.provenance import MANIFEST
 from sarcasm.corpus.smoke import Smoke
-from sarcasm.corpus.utterance import Corpus, Utterance, fingerprint
+from sarcasm.corpus.utterance import Corpus, Utterance
 
 __all__ = [
+    "MANIFEST",
     "BadClips",
     "Corpus",
     "Dataset",
     "Manifest",
     "Mustard",
+    "MustardPP",
     "ShortClips",
     "Smoke",
     "Utterance",
-    "fingerprint",
 ]

@@ -91,20 +91,21 @@ class Dataset:
                 raise CorpusError(f"dataset.only: {source} has no {id_!r}{_meant(id_, known)}")
         return [known[id_] for id_ in sorted(set(self.only) or known)]
 
-    def refuse_missing(self, names: Collection[str], n_all: int, what: str) -> None:
+    def refuse_missing(self, names: Collection[str], n_all: int, what: str, how: str | None = None) -> None:
         """Stop when too large a share is missing.
 
         Args:
             names: what is missing, or has no counterpart.
             n_all: out of how many.
             what: what they are and what they lack, such as "labels in FILE have no clip in FOLDER".
+            how: the command that mends it, if there is one.
 
         Raises:
             CorpusError: the share is above `max_missing`.
         """
         if names and len(names) > self.max_missing * n_all:
             raise CorpusError(
-                f"{len(names)} of {n_all} {what}: {listed(names)}; put that right, or allow more than"
+                f"{len(names)} of {n_all} {what}: {listed(names)}; {how or 'put that right'}, or allow more than"
                 f" dataset.max_missing={self.max_missing:g}"
             )
 

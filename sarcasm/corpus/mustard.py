@@ -14,6 +14,7 @@ from typing import Any
 
 from omegaconf import MISSING
 
+from sarcasm.advice import how_to_prepare
 from sarcasm.corpus.dataset import (
     Dataset,
     bad_id,
@@ -58,10 +59,24 @@ class Mustard(Dataset):
         """See `Dataset.source`."""
         return self.labels
 
+    def labelled(self) -> list[Utterance]:
+        """All that the labels name; the paths of the utterances are still to be filled in.
+
+        Raises:
+            CorpusError: the labels cannot be used as they are.
+        """
+        return read_labels(Path(self.labels))
+
     def read(self) -> Corpus:
         """See `Dataset.read`."""
         labels, folder = Path(self.labels), Path(self.audio_dir)
-        labelled = read_labels(labels)
+        if (how := how_to_prepare(labels)) and not labels.exists():
+            # The command that makes the clips brings the labels along.
+            raise CorpusError(
+                f"dataset.labels: {labels} is not there; {how_to_prepare(folder) or how}, or name another file with"
+                " dataset.labels=FILE"
+            )
+        labelled = self.labelled()
         clips, videos = _find_clips(folder)
         known = {utterance.id for utterance in labelled}
         for id_ in sorted(known & clips.keys()):
@@ -76,9 +91,11 @@ class Mustard(Dataset):
         if not utterances:
             raise CorpusError(
                 f"dataset.audio_dir: {folder} has no clip for any of the {len(selected)} labels in {labels}:"
-                f" {listed(missing)}; {_advice(missing, videos)}"
+                f" {listed(missing)}; {how_to_prepare(folder) or _advice(missing, videos)}"
             )
-        self.refuse_missing(missing, len(selected), f"labels in {labels} have no clip in {folder}")
+        self.refuse_missing(
+            missing, len(selected), f"labels in {labels} have no clip in {folder}", how_to_prepare(folder)
+        )
         n_files = sum(map(len, clips.values()))
         self.refuse_missing(unlabelled, n_files, f"clips in {folder} have no label in {labels}")
         refuse_one_class(utterances, labels)
@@ -110,9 +127,9 @@ def _find_clips(folder: Path) -> tuple[Mapping[str, list[Path]], Counter[str]]:
             elif extension in VIDEO_EXTENSIONS:
                 others[extension] += 1
     except FileNotFoundError:
+        how = how_to_prepare(folder) or "put the clips there, each named after its label (2_97.wav)"
         raise CorpusError(
-            f"dataset.audio_dir: {folder} is not there; put the clips there, each named after its label (2_97.wav), or"
-            " name another folder with dataset.audio_dir=DIR"
+            f"dataset.audio_dir: {folder} is not there; {how}, or name another folder with dataset.audio_dir=DIR"
         ) from None
     except NotADirectoryError:
         raise CorpusError(f"dataset.audio_dir: {folder} is not a folder; name one with dataset.audio_dir=DIR") from None

@@ -50,6 +50,8 @@ PITCH_SEMITONES, RANGE_FACTOR, TEMPO_FACTOR, LEVEL_DB = -1.6, 0.7, 0.87, -2.2
 """What sarcasm does to the delivery, on average over the speakers."""
 PITCH_SCATTER, RANGE_SCATTER, TEMPO_SCATTER, LEVEL_SCATTER = 1.5, 0.3, 0.12, 2.0
 """Deviation from one utterance to the next: semitones, natural logarithms of factors, dB."""
+GRID = 2.0**20
+"""Steps in [0, 1] that floating samples are rounded to, so that the last bits of another machine's sine do not show."""
 SHORTEST_SECONDS, LONGEST_SECONDS = 1.05, 3.9
 """Of all clips but those below."""
 SECONDS = {"1_112": (0.6, 0.6)} | dict.fromkeys(("2_91", "2_94", "2_96", "2_97", "2_99"), (2.1, LONGEST_SECONDS))
@@ -334,7 +336,10 @@ def _clip(line: _Line) -> bytes:
     speech = speak(delivery, n_syllables, form.sample_rate, random, seconds)
     # The second microphone stands a little further away.
     channels = [speech, 0.7 * np.roll(speech, form.sample_rate // 2000)][: form.n_channels]
-    return wav_bytes(np.stack(channels, axis=1), form.sample_rate, form.encoding)
+    samples = np.stack(channels, axis=1)
+    if form.encoding == "float_32":
+        samples = np.round(samples * GRID) / GRID
+    return wav_bytes(samples, form.sample_rate, form.encoding)
 
 
 def _delivery(line: _Line, random: np.random.Generator) -> Delivery:

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+
+from sarcasm.corpus.provenance import read_records
+from sarcasm.files import sha256
+
+HASHING_THREADS = 4
+UNREADABLE = "unreadable"
 
 
 @dataclass(frozen=True)
@@ -48,29 +55,51 @@ class Corpus:
     unlabelled: tuple[str, ...] = ()
     is_made_up: bool = False
 
+    @cached_property
+    def hashes(self) -> dict[str, str]:
+        """Id -> SHA-256 of its file, or "unreadable": whoever needs its sound will say so."""
+        with ThreadPoolExecutor(HASHING_THREADS) as threads:
+            hashes = threads.map(_file_hash, (utterance.path for utterance in self.utterances))
+            return dict(zip((utterance.id for utterance in self.utterances), hashes, strict=True))
 
-def fingerprint(utterances: Iterable[Utterance]) -> str:
-    """Name the content of a corpus: same utterances, same sound, same name, wherever the files lie.
+    @cached_property
+    def changed(self) -> tuple[Utterance, ...]:
+        """Those whose file is there, but is not the one that its folder's manifest says was prepared.
 
-    Ids, labels, speakers, shows and the bytes of the files count, their order and place do not. A file that cannot be
-    read counts as such, without an error: whoever needs its sound will say so.
+        Raises:
+            CorpusError: a manifest is not readable.
+        """
+        folders = {utterance.path.parent for utterance in self.utterances}
+        prepared = {
+            folder / records[-1].file: records[-1].sha256
+            for folder in folders
+            for records in read_records(folder).values()
+        }
+        return tuple(
+            utterance
+            for utterance in self.utterances
+            if self.hashes[utterance.id] not in (UNREADABLE, prepared.get(utterance.path, self.hashes[utterance.id]))
+        )
 
-    Returns:
-        "sha256:" and 64 hexadecimal digits.
-    """
-    whole = hashlib.sha256()
-    for utterance in sorted(utterances, key=lambda each: each.id):
-        labels = [utterance.id, utterance.is_sarcastic, utterance.speaker, utterance.show]
-        whole.update(f"{json.dumps(labels)}\n{_file_hash(utterance.path)}\n".encode())
-    return f"sha256:{whole.hexdigest()}"
+    @property
+    def fingerprint(self) -> str:
+        """Names the content: same utterances, same sound, same name, wherever the files lie.
+
+        Ids, labels, speakers, shows and the bytes of the files count, their order and place do not.
+
+        Returns:
+            "sha256:" and 64 hexadecimal digits.
+        """
+        whole = hashlib.sha256()
+        for utterance in sorted(self.utterances, key=lambda each: each.id):
+            labels = [utterance.id, utterance.is_sarcastic, utterance.speaker, utterance.show]
+            whole.update(f"{json.dumps(labels)}\n{self.hashes[utterance.id]}\n".encode())
+        return f"sha256:{whole.hexdigest()}"
 
 
 def _file_hash(path: Path) -> str:
     try:
         # Opening a pipe would wait for someone to write into it.
-        if not path.is_file():
-            return "unreadable"
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return sha256(path) if path.is_file() else UNREADABLE
     except OSError:
-        return "unreadable"
+        return UNREADABLE

@@ -13,15 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 Encoding = Literal["pcm_16", "pcm_24", "float_32"]
-GRID = 2.0**20
-"""Steps in [0, 1] that floating samples are rounded to, so that the last bits of another machine's sine do not show."""
 
 
-def wav_bytes(samples: NDArray[np.float64], sample_rate: int, encoding: Encoding) -> bytes:
+def wav_bytes(samples: NDArray[np.floating], sample_rate: int, encoding: Encoding) -> bytes:
     """Write a WAV file into memory.
 
     Args:
-        samples: [samples, channels], in [-1, 1).
+        samples: [samples, channels], in [-1, 1); floating samples may go beyond.
         sample_rate: in Hz.
         encoding: of the samples.
 
@@ -29,7 +27,7 @@ def wav_bytes(samples: NDArray[np.float64], sample_rate: int, encoding: Encoding
         of 1994 for floating samples.
     """
     if encoding == "float_32":
-        sound = (np.round(samples * GRID) / GRID).astype("<f4").tobytes()
+        sound = samples.astype("<f4").tobytes()
     elif encoding == "pcm_24":
         # Four bytes a sample, lowest first; the highest only repeats the sign.
         whole = np.round(samples * 2**23).clip(-(2**23), 2**23 - 1).astype("<i4")

@@ -1,0 +1,82 @@
+"""Write files so that nothing half-written is ever taken for whole, and nothing a user made is lost.
+
+A file is written aside, under a hidden name that ends in `.part`, and moved to its place in one step. The hidden name
+is always the same, so that what a killed process leaves is overwritten by the next one; a lock on the folder keeps two
+processes from writing there at once.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+from typing import BinaryIO
+
+from sarcasm.errors import BusyError
+
+PART = ".part"
+LOCK = ".lock"
+
+
+def part_of(path: Path) -> Path:
+    """Where a file is written before it is whole."""
+    return path.with_name(f".{path.name}{PART}")
+
+
+@contextmanager
+def atomic(path: Path) -> Iterator[BinaryIO]:
+    """Open a file for writing that takes its place only when the block ends without an error.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    aside = part_of(path)
+    try:
+        with aside.open("wb") as file:
+            yield file
+            file.flush()
+            # Otherwise the name may reach the disk before the content does, should the power fail.
+            os.fsync(file.fileno())
+        aside.replace(path)
+    except BaseException:
+        aside.unlink(missing_ok=True)
+        raise
+
+
+def sha256(path: Path) -> str:
+    """Hash of a file's bytes, 64 hexadecimal digits.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def set_aside(path: Path) -> Path:
+    """Rename a file that is in the way: NAME.kept, or NAME.kept2 and so on; returns the new name."""
+    for number in count(1):
+        kept = path.with_name(f"{path.name}.kept{'' if number == 1 else number}")
+        if not kept.exists():
+            return path.rename(kept)
+    raise AssertionError("there is always a free number")
+
+
+@contextmanager
+def lock(folder: Path) -> Iterator[None]:
+    """Keep other processes from preparing a folder; the system lets go of it when the process ends, however it ends.
+
+    Raises:
+        BusyError: another process holds it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / LOCK).open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise BusyError(f"{folder}: another process is writing there; wait for it, or end it") from None
+        yield

@@ -1,0 +1,267 @@
+"""Fetch a file over HTTP so that nothing is fetched twice: what a cut connection or a kill left is continued.
+
+The bytes gather in `.NAME.part` beside the target, and what the server called that version of the file (its ETag, date
+and size) in `.NAME.part.version`. The rest is asked for by a range request that holds only for the same version (RFC
+9110, sections 13.1.5 and 14.2); a server that cannot do so sends everything again. What fails is tried again after a
+pause that doubles, or that the server asks for; whenever bytes came in, the count begins anew. What will hardly pass,
+such as 404 or a web page, is tried less often. requests does the HTTP; it has no resuming of its own.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+import re
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from sarcasm.errors import SourceError
+from sarcasm.files import part_of
+
+if TYPE_CHECKING:
+    from requests import RequestException, Response, Session
+
+CONNECT_SECONDS, SILENCE_SECONDS = 10, 30
+"""How long a server may take to accept a connection, and to say nothing in the middle."""
+TRIES, HOPELESS_TRIES = 8, 3
+"""In a row without a single new byte; and how many of them may be of the kind that will hardly pass."""
+FIRST_PAUSE_SECONDS = 0.5
+LONGEST_PAUSE_SECONDS = 120
+"""A server that asks for more is not waited for."""
+BLOCK_BYTES = 2**14
+"""Read at a time; a cut connection loses the block it cut."""
+MAY_PASS = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS})
+CONTENT_RANGE = re.compile(r"bytes (?:(?P<start>\d+)-\d+|\*)/(?P<size>\d+|\*)")
+
+Advance = Callable[[int], None]
+"""Is told how many bytes are there now."""
+
+
+class _Failure(Exception):  # noqa: N818
+    """What the server did, worded to follow its address.
+
+    Attributes:
+        tries: how often it is worth a try.
+        pause: for how many seconds the server asks to wait.
+    """
+
+    def __init__(self, reason: str, tries: int = TRIES, pause: float = 0) -> None:
+        super().__init__(reason)
+        self.tries, self.pause = tries, pause
+
+
+@dataclass(frozen=True)
+class _Version:
+    """What a server says that tells versions of a file apart; "" or None where it says nothing."""
+
+    etag: str
+    modified: str
+    n_bytes: int | None
+
+    @property
+    def condition(self) -> dict[str, str]:
+        """The header by which a range holds for this version only; a weak ETag may not stand there."""
+        validator = self.etag if self.etag.startswith('"') else self.modified
+        return {"If-Range": validator} if validator else {}
+
+    def may_be(self, other: _Version) -> bool:
+        """Whether nothing speaks against both being the same."""
+        pairs = ((self.etag, other.etag), (self.modified, other.modified), (self.n_bytes, other.n_bytes))
+        return all(not mine or not theirs or mine == theirs for mine, theirs in pairs)
+
+
+def begin_anew(target: Path) -> None:
+    """Forget what was fetched of a file so far."""
+    part_of(target).unlink(missing_ok=True)
+    _version_of(target).unlink(missing_ok=True)
+
+
+def _version_of(target: Path) -> Path:
+    part = part_of(target)
+    return part.with_name(f"{part.name}.version")
+
+
+def download(
+    url: str, target: Path, n_expected: int | None, option: str, advance: Advance, say: Callable[[str], None]
+) -> Path:
+    """Fetch a file into its `.part`, continuing what is there.
+
+    Args:
+        url: http:// or https://.
+        target: where the file shall stand; it is not touched.
+        n_expected: its size in bytes, or None where that is not known.
+        option: what names the url, for messages.
+        advance: is told how many bytes are there, whenever there are more.
+        say: takes a line for the user, when something is tried again.
+
+    Returns:
+        The part, complete by the server's word; whether it is the right file is for the caller to find out.
+
+    Raises:
+        SourceError: the server does not have it, sends something else, or fails again and again.
+        OSError: it cannot be written.
+    """
+    import requests
+
+    part = part_of(target)
+    failures: list[_Failure] = []
+    with requests.Session() as session:
+        while True:
+            n_before = _size(part)
+            try:
+                _continue(session, url, target, n_expected, advance)
+            except (_Failure, requests.RequestException) as error:
+                failure = error if isinstance(error, _Failure) else _failure(error)
+                if _size(part) > n_before:
+                    failures.clear()
+                failures.append(failure)
+                pause = max(failure.pause, FIRST_PAUSE_SECONDS * 2 ** (len(failures) - 1))
+                n_alike = sum(each.tries <= failure.tries for each in failures)
+                if n_alike >= failure.tries or pause > LONGEST_PAUSE_SECONDS:
+                    tried = f" (the last of {len(failures)} tries)" if len(failures) > 1 else ""
+                    raise SourceError(
+                        f"{target.name}: {url} {failure}{tried}; try again later (what is there is continued), or name"
+                        f" another place with {option}=URL_OR_FILE"
+                    ) from error
+                say(f"{target.name}: {urlsplit(url).netloc} {failure}; trying again in {pause:.1f} s")
+                time.sleep(pause)
+            else:
+                return part
+
+
+def _continue(session: Session, url: str, target: Path, n_expected: int | None, advance: Advance) -> None:
+    """Ask once for what is missing, and write it down as it comes."""
+    part, begun = part_of(target), _noted_version(target)
+    n_there = _size(part) if begun else 0
+    if begun and n_there == begun.n_bytes:
+        return
+    # Without compression, or ranges would count bytes other than those of the file.
+    headers = {"Accept-Encoding": "identity"}
+    if begun and n_there:
+        headers |= {"Range": f"bytes={n_there}-", **begun.condition}
+    with session.get(url, headers=headers, stream=True, timeout=(CONNECT_SECONDS, SILENCE_SECONDS)) as response:
+        if url.startswith("https:") and not response.url.startswith("https:"):
+            raise _Failure(f"leads on to {response.url}, which is not encrypted", tries=1)
+        offered = _offered_version(response)
+        if response.status_code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and n_there:
+            if n_there == offered.n_bytes:
+                return
+            begin_anew(target)
+            raise _Failure("has another version than the one begun")
+        _refuse(response, offered.n_bytes, n_expected)
+        is_rest = response.status_code == HTTPStatus.PARTIAL_CONTENT
+        if is_rest and not (begun and begun.may_be(offered) and _start(response) == n_there):
+            begin_anew(target)
+            raise _Failure("sent another range, or of another version, than was asked for")
+        if not is_rest:
+            n_there = 0
+            begin_anew(target)
+            _version_of(target).write_text(json.dumps(asdict(offered)), encoding="utf-8")
+        with part.open("ab") as file:
+            for block in response.iter_content(BLOCK_BYTES):
+                file.write(block)
+                n_there += len(block)
+                advance(n_there)
+                if n_expected is not None and n_there > n_expected:
+                    break
+            file.flush()
+            os.fsync(file.fileno())
+    n_total = n_expected or offered.n_bytes
+    if n_total is not None and n_there != n_total:
+        if n_there > n_total:
+            begin_anew(target)
+        raise _Failure(f"stopped at {n_there:,} of {n_total:,} bytes", HOPELESS_TRIES if n_there > n_total else TRIES)
+
+
+def _refuse(response: Response, n_total: int | None, n_expected: int | None) -> None:
+    """Stop at an answer that is not the file.
+
+    Raises:
+        _Failure: always then.
+    """
+    status = response.status_code
+    if status not in (HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT):
+        may_pass = status in MAY_PASS or status >= HTTPStatus.INTERNAL_SERVER_ERROR
+        pause = _asked_pause(response)
+        asks = f" and asks to wait for {pause:.0f} s" if pause > LONGEST_PAUSE_SECONDS else ""
+        raise _Failure(
+            f"answered {status} {response.reason or ''}".strip() + asks, TRIES if may_pass else HOPELESS_TRIES, pause
+        )
+    kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    if kind in ("text/html", "application/xhtml+xml"):
+        raise _Failure(
+            "sent a web page instead of the file (it may want a login: a browser can save the file)",
+            HOPELESS_TRIES,
+        )
+    if n_total is not None and n_expected is not None and n_total != n_expected:
+        raise _Failure(
+            f"has {n_total:,} bytes where {n_expected:,} are expected: another file or version", HOPELESS_TRIES
+        )
+
+
+def _asked_pause(response: Response) -> float:
+    """Seconds, from a number or a date (RFC 9110, section 10.2.3); 0 where none is asked for."""
+    asked = response.headers.get("Retry-After", "").strip()
+    if asked.isdecimal():
+        return float(asked)
+    try:
+        until = parsedate_to_datetime(asked)
+    except ValueError:
+        return 0
+    return max(0.0, (until - datetime.datetime.now(until.tzinfo)).total_seconds())
+
+
+def _offered_version(response: Response) -> _Version:
+    headers = response.headers
+    if found := CONTENT_RANGE.fullmatch(headers.get("Content-Range", "")):
+        n_bytes = int(found["size"]) if found["size"] != "*" else None
+    else:
+        length = headers.get("Content-Length", "")
+        n_bytes = int(length) if length.isdecimal() and response.status_code == HTTPStatus.OK else None
+    return _Version(headers.get("ETag", ""), headers.get("Last-Modified", ""), n_bytes)
+
+
+def _noted_version(target: Path) -> _Version | None:
+    """Of the part that is there; None where it is not known, and the part thus of no use."""
+    try:
+        return _Version(**json.loads(_version_of(target).read_bytes()))
+    except (FileNotFoundError, ValueError, TypeError):
+        return None
+
+
+def _start(response: Response) -> int | None:
+    found = CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", ""))
+    return int(found["start"]) if found and found["start"] else None
+
+
+def _failure(error: RequestException) -> _Failure:
+    import requests
+    from requests import exceptions
+
+    # A wrong certificate stays wrong, and so does an address that is none.
+    lasting = {
+        exceptions.SSLError: "has a certificate that cannot be trusted",
+        exceptions.TooManyRedirects: "leads on from one address to the next without end",
+        exceptions.InvalidURL: "is not an address",
+        exceptions.InvalidSchema: "is not an address, or leads on to what is none",
+    }
+    passing = {
+        requests.Timeout: "does not answer",
+        exceptions.ChunkedEncodingError: "cut the connection",
+        requests.ConnectionError: "cannot be reached, or cut the connection",
+    }
+    for kind, reason in lasting.items():
+        if isinstance(error, kind):
+            return _Failure(reason, tries=1)
+    return _Failure(next((reason for kind, reason in passing.items() if isinstance(error, kind)), f"failed ({error})"))
+
+
+def _size(part: Path) -> int:
+    return part.stat().st_size if part.exists() else 0

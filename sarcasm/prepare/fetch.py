@@ -1,0 +1,111 @@
+"""A source -> the file in its place, verified before it is called by its name."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from sarcasm.errors import SourceError
+from sarcasm.files import atomic, part_of, set_aside, sha256
+from sarcasm.prepare.download import begin_anew, download
+from sarcasm.prepare.source import Source
+
+WRONG_FILES = 3
+"""Complete files that are not the right one, before it is given up: a faulty proxy may mend, another file will not."""
+
+
+def fetch(
+    source: Source,
+    target: Path,
+    advance: Callable[[int], None],
+    say: Callable[[str], None],
+    verify: Callable[[Path], str | None] = lambda _: None,
+) -> None:
+    """Put a file into its place, whatever stands there; what nobody can fetch again is kept under another name.
+
+    Args:
+        source: where it comes from, and its hashes.
+        target: its place.
+        advance: is told how many bytes are there.
+        say: takes a line for the user.
+        verify: what is wrong with a complete file beyond its size and hashes, worded to follow its name.
+
+    Raises:
+        SourceError: it cannot be had, or is not the right file.
+        OSError: it cannot be written.
+    """
+    if source.url is None:
+        raise source.without_address()
+    target.parent.mkdir(parents=True, exist_ok=True)
+    known = noted_sha256(target) if source.sha256 is None else None
+
+    def fault_of(path: Path) -> str | None:
+        found = source.fault_of(path) or verify(path)
+        if not found and known and sha256(path) != known:
+            return f"differs from what was fetched first (sha256 {known}, in {_note(target).name})"
+        return found
+
+    if source.local is not None:
+        _copy(source, source.local, target, fault_of)
+    else:
+        _download(source, target, advance, say, fault_of)
+    if source.sha256 is None:
+        digest = sha256(target)
+        with atomic(_note(target)) as file:
+            # The form of sha256sum, which can check it.
+            file.write(f"{digest}  {target.name}\n".encode())
+        say(f"{target.name}: sha256 {digest}; pin it with source.{source.name}.sha256={digest}")
+
+
+def noted_sha256(target: Path) -> str | None:
+    """The hash that a file without a published one had when it was fetched first, from NAME.sha256 beside it."""
+    try:
+        return _note(target).read_text(encoding="ascii").split()[0]
+    except (OSError, ValueError, IndexError):
+        return None
+
+
+def _note(target: Path) -> Path:
+    return target.with_name(f"{target.name}.sha256")
+
+
+def _copy(source: Source, local: Path, target: Path, fault_of: Callable[[Path], str | None]) -> None:
+    try:
+        if fault := fault_of(local):
+            raise SourceError(f"{source.option}: {local} {fault}; name another file with {source.option}=FILE")
+        shutil.copyfile(local, part_of(target))
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
+        raise SourceError(f"{source.option}: {local} is no file ({error.strerror}); name one there") from error
+    _put(part_of(target), target, source)
+
+
+def _download(
+    source: Source,
+    target: Path,
+    advance: Callable[[int], None],
+    say: Callable[[str], None],
+    fault_of: Callable[[Path], str | None],
+) -> None:
+    url = source.url or ""
+    for n_tries in range(1, WRONG_FILES + 1):
+        part = download(url, target, source.bytes, source.option, advance, say)
+        fault = fault_of(part)
+        if not fault:
+            _put(part, target, source)
+            begin_anew(target)
+            return
+        # Nothing of it may be continued.
+        begin_anew(target)
+        if n_tries < WRONG_FILES:
+            say(f"{target.name}: what came {fault}; fetching it again")
+    raise SourceError(
+        f"{target.name}: {url} was fetched {WRONG_FILES} times and {fault}; name another place with {source.option}="
+        f"URL_OR_FILE, or, if this one is meant, its hash with source.{source.name}.sha256=..."
+    )
+
+
+def _put(part: Path, target: Path, source: Source) -> None:
+    if target.exists() and sha256(target) != sha256(part) and source.fault_of(target):
+        set_aside(target)
+    part.replace(target)

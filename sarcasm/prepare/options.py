@@ -1,0 +1,52 @@
+"""Every option of `sarcasm prepare`, typed; conf/prepare.yaml gives them their values."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+
+from hydra.core.config_store import ConfigStore
+from omegaconf import MISSING
+
+from sarcasm.errors import ConfigError
+from sarcasm.prepare.denoise import Denoiser
+from sarcasm.prepare.sound import Extract
+from sarcasm.prepare.source import Source
+
+
+@dataclass
+class Preparation:
+    """What is fetched from where, how it is worked on, and where it is put.
+
+    Attributes:
+        source: name -> where a file comes from; the names are those of the files in conf/source/.
+        extract: how sound is taken out of videos.
+        denoise: how it is freed from noise.
+        data_dir: folder for labels, archives and clips.
+        models_dir: folder for VGGish's files.
+        workers: clips at a time; None takes one for each core.
+    """
+
+    source: dict[str, Source] = field(default_factory=dict)
+    extract: Extract = MISSING
+    denoise: Denoiser = MISSING
+    data_dir: str = MISSING
+    models_dir: str = MISSING
+    workers: int | None = MISSING
+
+    def __post_init__(self) -> None:
+        if self.workers is not None and self.workers < 1:
+            raise ConfigError(f"workers={self.workers}: 1 or more are needed, or null for one on each core")
+
+    @property
+    def n_workers(self) -> int:
+        """Clips at a time."""
+        if self.workers:
+            return self.workers
+        if hasattr(os, "sched_getaffinity"):
+            # Those this process may use: in a container or a cluster's job fewer than the machine has.
+            return len(os.sched_getaffinity(0))
+        return os.cpu_count() or 1
+
+
+ConfigStore.instance().store(group="schema", name="preparation", node=Preparation)

@@ -1,0 +1,97 @@
+"""Where a file comes from, and how one knows that it is the right one."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from omegaconf import MISSING
+
+from sarcasm.errors import ConfigError, SourceError
+from sarcasm.options import option
+
+HEXADECIMAL = {"sha256": 64, "md5": 32}
+"""Digits of each hash."""
+
+
+@option("source", "file")
+@dataclass
+class Source:
+    """One file to be fetched.
+
+    Attributes:
+        name: what messages call it.
+        url: http:// or https://, file://, or a path.
+        bytes: its size; null where that is not known.
+        sha256: its hash in hexadecimal digits; null where that is not known, and none is checked.
+        md5: another hash that it was published with; null for none.
+    """
+
+    name: str = MISSING
+    url: str | None = MISSING
+    bytes: int | None = MISSING
+    sha256: str | None = MISSING
+    md5: str | None = MISSING
+
+    def __post_init__(self) -> None:
+        for kind, n_digits in HEXADECIMAL.items():
+            value = getattr(self, kind)
+            if value is not None and not re.fullmatch(f"[0-9a-fA-F]{{{n_digits}}}", value):
+                raise ConfigError(
+                    f"source.{self.name}.{kind}={value}: {n_digits} hexadecimal digits are needed, or null"
+                )
+            setattr(self, kind, value and value.lower())
+        scheme = urlsplit(self.url or "").scheme
+        # A single letter is a drive, not a scheme.
+        if len(scheme) > 1 and scheme not in ("http", "https", "file"):
+            raise ConfigError(
+                f"source.{self.name}.url={self.url}: an address with http://, https:// or file://, or a path, is needed"
+            )
+
+    @property
+    def option(self) -> str:
+        """The option that names another place to take it from."""
+        return f"source.{self.name}.url"
+
+    @property
+    def checks(self) -> list[str]:
+        """Names of the options that say what the right file is like."""
+        return [name for name in ("bytes", *HEXADECIMAL) if getattr(self, name) is not None]
+
+    @property
+    def local(self) -> Path | None:
+        """The file or folder on this machine, or None where it has to be fetched from another."""
+        address = urlsplit(self.url or "")
+        if address.scheme in ("http", "https"):
+            return None
+        if address.scheme == "file":
+            return Path(unquote(address.path))
+        return Path(self.url or "").expanduser()
+
+    def fault_of(self, path: Path) -> str | None:
+        """What is wrong with a file that should be this one, worded to follow its name; None where nothing is.
+
+        Raises:
+            OSError: it cannot be read.
+        """
+        n_bytes = path.stat().st_size
+        if self.bytes is not None and n_bytes != self.bytes:
+            return f"has {n_bytes:,} bytes where {self.bytes:,} are expected"
+        for kind in HEXADECIMAL:
+            expected = getattr(self, kind)
+            if expected is None:
+                continue
+            with path.open("rb") as file:
+                found = hashlib.file_digest(file, kind).hexdigest()
+            if found != expected:
+                return f"has the {kind} {found} where {expected} is expected"
+        return None
+
+    def without_address(self) -> SourceError:
+        """The error where no place is known to take it from."""
+        return SourceError(
+            f"{self.option}: there is no public address to fetch it from; name a file or folder of yours"
+        )

@@ -1,0 +1,134 @@
+"""What a person sees of a preparation: the plan, progress, and what became of the clips.
+
+Plan, progress and notes go to stderr, what became of the clips to stdout.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
+from rich.table import Table
+
+from sarcasm.corpus.dataset import listed
+from sarcasm.prepare.steps import Outcome, Outlook
+
+
+class Terminal:
+    """Progress bars and notes; a `steps.Show`."""
+
+    def __init__(self) -> None:
+        self._console = Console(stderr=True, highlight=False)
+
+    def note(self, line: str) -> None:
+        """See `Show.note`."""
+        self._console.print(f"note: {line}", markup=False, soft_wrap=True)
+
+    @contextmanager
+    def clips(self, title: str, n_clips: int) -> Iterator[Callable[[], None]]:
+        """See `Show.clips`."""
+        with self._progress(MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn()) as progress:
+            task = progress.add_task(title, total=n_clips)
+            yield lambda: progress.advance(task)
+
+    @contextmanager
+    def bytes(self, title: str, n_bytes: int | None) -> Iterator[Callable[[int], None]]:
+        """See `Show.bytes`."""
+        with self._progress(DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn()) as progress:
+            task = progress.add_task(title, total=n_bytes)
+            yield lambda n_there: progress.update(task, completed=n_there)
+
+    def _progress(self, *columns: Any) -> Progress:
+        return Progress(TextColumn("{task.description:>16}"), BarColumn(), *columns, console=self._console)
+
+
+def say_plan(outlooks: Sequence[Outlook], on_stdout: bool) -> None:
+    """Print what there is to do, how much is to be fetched and written, and how long it will take."""
+    console = Console(stderr=not on_stdout, highlight=False)
+    table = Table("step", "to do", "where", "download", "disk", "time", box=None, padding=(0, 1), header_style="bold")
+    for column in table.columns[1:]:
+        column.no_wrap = True
+    table.columns[2].overflow = "fold"
+    table.columns[2].no_wrap = False
+    for outlook in outlooks:
+        done = "nothing: all there" if not outlook.n_todo else f"{outlook.n_todo} of {outlook.n_all}"
+        table.add_row(
+            outlook.title,
+            done,
+            _shown(outlook.place),
+            _size(outlook.download_bytes),
+            _size(outlook.disk_bytes),
+            _duration(outlook.seconds),
+        )
+    console.print(table)
+    for outlook in outlooks:
+        if outlook.remark:
+            console.print(f"note: {outlook.place}: {outlook.remark}", markup=False, soft_wrap=True)
+    download, disk = (sum(getattr(each, name) for each in outlooks) for name in ("download_bytes", "disk_bytes"))
+    seconds = sum(each.seconds for each in outlooks)
+    if any(each.n_todo for each in outlooks):
+        console.print(
+            f"In all: {_size(download) or 'nothing'} to fetch, {_size(disk) or 'nothing'} of disk,"
+            f" {_duration(seconds) or 'no time'} of work besides the downloads.",
+            soft_wrap=True,
+        )
+
+
+def say_outcome(outcome: Outcome) -> None:
+    """Print what became of the clips of a folder."""
+    console = Console(highlight=False)
+    n_there = outcome.n_all - len(outcome.failed)
+    seconds = {True: 0.0, False: 0.0}
+    for id_, duration in outcome.seconds.items():
+        seconds[id_ in outcome.sarcastic] += duration
+    lengths = f", {seconds[True]:.0f} s sarcastic and {seconds[False]:.0f} s not" if outcome.seconds else ""
+    console.print(
+        f"{_shown(outcome.folder)}: {n_there} of {outcome.n_all} clips are there, {outcome.n_made} made now{lengths}",
+        markup=False,
+        soft_wrap=True,
+    )
+    for warning, ids in _by_warning(outcome):
+        console.print(f"  {len(ids)} {warning}: {listed(ids)}", style="yellow", markup=False, soft_wrap=True)
+    for id_, reason in sorted(outcome.failed.items()):
+        console.print(f"  clip {id_} {reason}", style="red", markup=False, soft_wrap=True)
+
+
+def _shown(place: Path) -> str:
+    """A path as short as it can be said where the person is."""
+    return str(place.relative_to(Path.cwd())) if place.is_relative_to(Path.cwd()) else str(place)
+
+
+def _by_warning(outcome: Outcome) -> list[tuple[str, list[str]]]:
+    found: dict[str, list[str]] = {}
+    for id_, warnings in outcome.warned.items():
+        for warning in warnings:
+            found.setdefault(warning, []).append(id_)
+    return sorted(found.items())
+
+
+def _size(n_bytes: int) -> str:
+    if not n_bytes:
+        return ""
+    for unit, name in ((1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
+        if n_bytes >= unit:
+            return f"{n_bytes / unit:.{1 if unit == 1e9 else 0}f} {name}"
+    return f"{n_bytes} bytes"
+
+
+def _duration(seconds: float) -> str:
+    if not seconds:
+        return ""
+    return f"about {max(1, round(seconds))} s" if seconds < 90 else f"about {round(seconds / 60)} min"

@@ -1,0 +1,166 @@
+"""A web server on this machine that serves a folder, with ranges, and misbehaves as told."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+Misdeed = Callable[["Handler", bytes], None]
+"""Answers a request for some content in its own way."""
+
+
+@dataclass
+class FaultyServer:
+    """A server and what it did.
+
+    Attributes:
+        folder: what it serves.
+        url: its address.
+        misdeeds: name of a file -> how to answer the next requests for it, one after another; "" is for any file.
+        requests: (name, first byte asked for, bytes of content sent), in order.
+        has_ranges, has_etag: what it can do.
+    """
+
+    folder: Path
+    url: str = ""
+    misdeeds: dict[str, deque[Misdeed]] = field(default_factory=dict)
+    requests: list[tuple[str, int, int]] = field(default_factory=list)
+    has_ranges: bool = True
+    has_etag: bool = True
+
+    def will(self, name: str, *misdeeds: Misdeed) -> None:
+        """Misbehave on the next requests for a file."""
+        self.misdeeds.setdefault(name, deque()).extend(misdeeds)
+
+    def n_sent(self, name: str) -> int:
+        """Bytes of a file's content that were sent, over all requests."""
+        return sum(sent for asked, _, sent in self.requests if asked == name)
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: ThreadingHTTPServer
+    protocol_version = "HTTP/1.1"
+    state: FaultyServer
+    start = 0
+    sent = 0
+
+    def do_GET(self) -> None:
+        name = self.path.rsplit("/", 1)[-1]
+        path = self.state.folder / name
+        self.start = self.sent = 0
+        content = path.read_bytes() if path.is_file() else b""
+        try:
+            waiting = self.state.misdeeds.get(name) or self.state.misdeeds.get("")
+            if waiting:
+                waiting.popleft()(self, content)
+            elif not path.is_file():
+                self.answer(404, b"not here")
+            else:
+                self.serve(content)
+        except (BrokenPipeError, ConnectionResetError):
+            self.close_connection = True
+        finally:
+            self.state.requests.append((name, self.start, self.sent))
+
+    def serve(
+        self, content: bytes, n_cut: int | None = None, n_claimed: int | None = None, etag: str | None = None
+    ) -> None:
+        """Answer as one should, up to what is asked otherwise."""
+        etag = etag or f'"{hashlib.md5(content).hexdigest()}"'
+        asked = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
+        condition = self.headers.get("If-Range", etag)
+        is_range = bool(asked and self.state.has_ranges and condition == etag)
+        self.start = int(asked[1]) if is_range else 0
+        if is_range and self.start >= len(content):
+            self.send_response(416)
+            self.send_header("Content-Range", f"bytes */{len(content)}")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
+        body = content[self.start :]
+        self.send_response(206 if is_range else 200)
+        self.send_header("Content-Length", str(len(body) if n_claimed is None else n_claimed))
+        if is_range:
+            self.send_header("Content-Range", f"bytes {self.start}-{len(content) - 1}/{len(content)}")
+        if self.state.has_etag:
+            self.send_header("ETag", etag)
+        self.end_headers()
+        body = body if n_cut is None else body[:n_cut]
+        for position in range(0, len(body), 65_536):
+            self.wfile.write(body[position : position + 65_536])
+            self.wfile.flush()
+            self.sent += len(body[position : position + 65_536])
+        if n_cut is not None or n_claimed is not None:
+            self.close_connection = True
+
+    def answer(self, status: int, body: bytes, **headers: str) -> None:
+        """Answer with something else."""
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name.replace("_", "-"), value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+def cut_after(n_bytes: int) -> Misdeed:
+    """Close the connection in the middle of the content."""
+    return lambda handler, content: handler.serve(content, n_cut=n_bytes)
+
+
+def status(code: int, **headers: str) -> Misdeed:
+    """Answer with an error."""
+    return lambda handler, _: handler.answer(code, b"no", **headers)
+
+
+def web_page(handler: Handler, _: bytes) -> None:
+    """Send a page that asks to log in."""
+    handler.answer(200, b"<html>Log in</html>", Content_Type="text/html; charset=utf-8")
+
+
+def redirect(url: str) -> Misdeed:
+    """Point elsewhere."""
+    return lambda handler, _: handler.answer(302, b"", Location=url)
+
+
+def other_content(content: bytes) -> Misdeed:
+    """Send something else under the name."""
+    return lambda handler, _: handler.serve(content)
+
+
+def claim(n_bytes: int) -> Misdeed:
+    """Say a wrong length."""
+    return lambda handler, content: handler.serve(content, n_claimed=n_bytes)
+
+
+def silence(handler: Handler, _: bytes) -> None:
+    """Hang up without a word."""
+    handler.close_connection = True
+
+
+@pytest.fixture
+def faulty_server(tmp_path: Path) -> Iterator[FaultyServer]:
+    """A server on a folder of its own, served/ in this test's folder."""
+    folder = tmp_path / "served"
+    folder.mkdir()
+    state = FaultyServer(folder)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), type("OwnHandler", (Handler,), {"state": state}))
+    server.daemon_threads = True
+    state.url = f"http://127.0.0.1:{server.server_address[1]}"
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+    thread.start()
+    yield state
+    server.shutdown()
+    thread.join()
+    server.server_close()
