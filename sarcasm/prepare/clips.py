@@ -18,7 +18,7 @@ from sarcasm.corpus.provenance import Record
 from sarcasm.corpus.wav import wav_bytes
 from sarcasm.errors import AudioError, DenoiseError, VideoError
 from sarcasm.files import part_of, sha256
-from sarcasm.prepare.denoise import Denoiser
+from sarcasm.prepare.denoise import RESAMPLER_QUALITY, Denoiser, fitted
 from sarcasm.prepare.sound import Extract, read_sound
 from sarcasm.prepare.videos import Video
 
@@ -60,7 +60,7 @@ class ExtractClip:
             OSError: it cannot be written.
         """
         content, digest = self.video.read()
-        sound = read_sound(content, self.extract)
+        sound = read_sound(content, self.extract.sample_rate, self.extract.speechnorm)
         source: dict[str, Any] = {"file": self.video.container.name, "sha256": digest, **self.video.identity}
         if self.video.member:
             source |= {"member": self.video.member, "archive_sha256": self.archive_sha256}
@@ -70,8 +70,9 @@ class ExtractClip:
             "damaged_packets": sound.damaged_packets,
         }
         warnings = [f"{sound.damaged_packets} damaged packets left out"] if sound.damaged_packets else []
-        rate = self.extract.sample_rate
-        return _write(self, sound.samples, rate, source, _pyav(), extract_parameters(self.extract), facts, warnings)
+        return _write(
+            self, sound.samples, sound.sample_rate, source, _pyav(), extract_parameters(self.extract), facts, warnings
+        )
 
 
 @dataclass(frozen=True)
@@ -81,13 +82,17 @@ class DenoiseClip:
     Attributes:
         id: of the utterance.
         target: the clip to be made.
-        original: what it is made of.
+        original: the clip with its noise; the new one has its rate and as many samples.
+        video: what that was made of, if the denoiser wants the whole band; None takes the original.
+        speechnorm: see `Extract`; of the original, and thus of the new one.
         denoiser: how.
     """
 
     id: str
     target: Path
     original: Path
+    video: Video | None
+    speechnorm: str | None
     denoiser: Denoiser
 
     def make(self) -> Record:
@@ -95,21 +100,34 @@ class DenoiseClip:
 
         Raises:
             AudioError: the original cannot be used.
+            VideoError: the video cannot.
             DenoiseError: the denoiser fails.
             OSError: it cannot be written.
         """
-        samples, sample_rate = read_samples(self.original)
-        cleaned = self.denoiser.denoise(samples, sample_rate)
+        import soxr
+
+        original, sample_rate = read_samples(self.original)
+        source: dict[str, Any] = {
+            "file": f"{self.original.parent.name}/{self.original.name}",
+            "sha256": sha256(self.original),
+        }
+        samples, rate = original, sample_rate
+        if self.video is not None:
+            content, source["video_sha256"] = self.video.read()
+            sound = read_sound(content, None, self.speechnorm)
+            samples, rate = sound.samples, sound.sample_rate
+        cleaned = self.denoiser.denoise(samples, rate)
         if len(cleaned) != len(samples) or not np.isfinite(cleaned).all():
             raise DenoiseError(
                 f"cannot be denoised: {len(cleaned)} samples came out for {len(samples)}, or some are not finite"
             )
-        change = _decibels(_rms(cleaned), _rms(samples))
-        facts = {"level_change_db": change, "clipped_before": _n_clipped(samples)}
+        if rate != sample_rate:
+            cleaned = fitted(soxr.resample(cleaned, rate, sample_rate, RESAMPLER_QUALITY), len(original))
+        change = _decibels(_rms(cleaned), _rms(original))
+        facts = {"level_change_db": change, "clipped_before": _n_clipped(original), "rate_heard": rate}
         warnings = []
         if change is not None and not QUIETEST_CHANGE_DB <= change <= LOUDEST_CHANGE_DB:
             warnings.append(f"denoising changed the level by {change:+.1f} dB")
-        source = {"file": f"{self.original.parent.name}/{self.original.name}", "sha256": sha256(self.original)}
         parameters = dict(self.denoiser.parameters)
         return _write(self, cleaned, sample_rate, source, self.denoiser.tool, parameters, facts, warnings)
 

@@ -57,23 +57,26 @@ class Sound:
 
     Attributes:
         samples: float32 [n], mono, n > 0, finite.
+        sample_rate: in Hz.
         promised_seconds: how long the container says that the sound is; None where it says nothing.
         damaged_packets: pieces of the stream that could not be decoded and are left out.
         codec: of the stream, with its rate and channels.
     """
 
     samples: NDArray[np.float32]
+    sample_rate: int
     promised_seconds: float | None
     damaged_packets: int
     codec: str
 
 
-def read_sound(file: IO[bytes], extract: Extract) -> Sound:
+def read_sound(file: IO[bytes], sample_rate: int | None, speechnorm: str | None = None) -> Sound:
     """Take the sound out of a video.
 
     Args:
         file: the video, of any format that FFmpeg knows.
-        extract: how.
+        sample_rate: of the samples, in Hz; None keeps that of the stream.
+        speechnorm: see `Extract`.
 
     Raises:
         VideoError: it cannot be opened, has no sound, or is truncated; worded to follow the clip's name.
@@ -82,20 +85,20 @@ def read_sound(file: IO[bytes], extract: Extract) -> Sound:
 
     try:
         with av.open(file, mode="r") as container:
-            return _read(container, extract)
+            return _read(container, sample_rate, speechnorm)
     except av.FFmpegError as error:
         raise VideoError(f"is no video that FFmpeg can read, or a damaged one ({error.strerror})") from error
 
 
-def _read(container: InputContainer, extract: Extract) -> Sound:
+def _read(container: InputContainer, sample_rate: int | None, speechnorm: str | None) -> Sound:
     if not container.streams.audio:
         raise VideoError("has no sound: there is no audio stream")
     stream = container.streams.audio[0]
     promised, slack = _promised_seconds(container)
-    counter = _Counter()
-    blocks = list(_resampled(_frames(container, counter), extract))
+    counter, resampler = _Counter(), _Resampler(sample_rate, speechnorm)
+    blocks = list(resampler.resampled(_frames(container, counter)))
     samples = np.concatenate(blocks) if blocks else np.zeros(0, np.float32)
-    seconds = len(samples) / extract.sample_rate
+    seconds = len(samples) / resampler.sample_rate
     if not len(samples):
         raise VideoError("has no sound: its audio stream is empty")
     if promised is not None and seconds < promised - slack:
@@ -104,7 +107,7 @@ def _read(container: InputContainer, extract: Extract) -> Sound:
         raise VideoError("decodes to samples that are not finite: it is damaged")
     context = stream.codec_context
     codec = f"{context.name}, {context.sample_rate} Hz, {context.layout.name}"
-    return Sound(samples, promised, counter.n_damaged, codec)
+    return Sound(samples, resampler.sample_rate, promised, counter.n_damaged, codec)
 
 
 class _Counter:
@@ -142,34 +145,45 @@ def _frames(container: InputContainer, counter: _Counter) -> Iterator[Any]:
             counter.n_damaged += 1
 
 
-def _resampled(frames: Iterator[Any], extract: Extract) -> Iterator[NDArray[np.float32]]:
-    """Mono blocks at the wanted rate."""
-    graph = None
-    for frame in frames:
-        if graph is None:
-            graph = _graph(frame, extract)
-        graph.push(frame)
-        yield from _pulled(graph)
-    if graph is not None:
-        graph.push(None)
-        yield from _pulled(graph)
+class _Resampler:
+    """Frames of any rate and layout -> mono blocks at one rate, which is that of the first frame unless said."""
 
+    def __init__(self, sample_rate: int | None, speechnorm: str | None) -> None:
+        self.sample_rate = sample_rate or 1
+        self._is_rate_open, self._speechnorm = sample_rate is None, speechnorm
 
-def _graph(frame: Any, extract: Extract) -> Any:
-    from av.filter import Graph
+    def resampled(self, frames: Iterator[Any]) -> Iterator[NDArray[np.float32]]:
+        """Mono blocks, float32 [n]."""
+        graph = None
+        for frame in frames:
+            if graph is None:
+                if self._is_rate_open:
+                    self.sample_rate = frame.sample_rate
+                graph = self._graph(frame)
+            graph.push(frame)
+            yield from _pulled(graph)
+        if graph is not None:
+            graph.push(None)
+            yield from _pulled(graph)
 
-    graph = Graph()
-    steps = [
-        graph.add_abuffer(
-            sample_rate=frame.sample_rate, format=frame.format.name, layout=frame.layout.name, time_base=frame.time_base
-        )
-    ]
-    if extract.speechnorm:
-        steps.append(graph.add("speechnorm", extract.speechnorm))
-    steps.append(graph.add("aformat", f"sample_fmts=flt:sample_rates={extract.sample_rate}:channel_layouts=mono"))
-    steps.append(graph.add("abuffersink"))
-    graph.link_nodes(*steps).configure()
-    return graph
+    def _graph(self, frame: Any) -> Any:
+        from av.filter import Graph
+
+        graph = Graph()
+        steps = [
+            graph.add_abuffer(
+                sample_rate=frame.sample_rate,
+                format=frame.format.name,
+                layout=frame.layout.name,
+                time_base=frame.time_base,
+            )
+        ]
+        if self._speechnorm:
+            steps.append(graph.add("speechnorm", self._speechnorm))
+        form = f"sample_fmts=flt:sample_rates={self.sample_rate}:channel_layouts=mono"
+        steps += [graph.add("aformat", form), graph.add("abuffersink")]
+        graph.link_nodes(*steps).configure()
+        return graph
 
 
 def _pulled(graph: Any) -> Iterator[NDArray[np.float32]]:

@@ -63,13 +63,15 @@ class Source:
 
     @property
     def local(self) -> Path | None:
-        """The file or folder on this machine, or None where it has to be fetched from another."""
-        address = urlsplit(self.url or "")
+        """The file or folder on this machine, or None where it has to be fetched from another, or none is known."""
+        if self.url is None:
+            return None
+        address = urlsplit(self.url)
         if address.scheme in ("http", "https"):
             return None
         if address.scheme == "file":
             return Path(unquote(address.path))
-        return Path(self.url or "").expanduser()
+        return Path(self.url).expanduser()
 
     def fault_of(self, path: Path) -> str | None:
         """What is wrong with a file that should be this one, worded to follow its name; None where nothing is.

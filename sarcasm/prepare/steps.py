@@ -10,7 +10,7 @@ may be deleted once its clips are there.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -189,7 +189,7 @@ class Clips:
             ids = [each.id for each in self._utterances]
         cleaned = self._look_denoised(ids) if DENOISED in self._folders else None
         originals = self._look_original(ids, cleaned)
-        todo = bool(originals.todo) and self._is_archive_wanted
+        todo = bool(originals.todo or self._wideband(cleaned)) and self._is_archive_wanted
         n_bytes = (self._videos_source.bytes or self._recipe.archive_bytes) if todo else 0
         if self._videos_source.local is None:
             yield Outlook("fetch videos", self._archive.parent, int(todo), 1, n_bytes, n_bytes)
@@ -227,14 +227,19 @@ class Clips:
         # Looked at again, since originals may have changed, and clips with them.
         cleaned = self._look_denoised(ids)
         missing = {id_: failed[id_] for id_ in cleaned.todo if id_ in failed}
+        wideband = self._wideband(cleaned) - missing.keys()
+        videos = self._videos(wideband, show) if wideband else {}
+        missing |= dict.fromkeys(wideband - videos.keys(), f"has no video in {self._videos_place}")
+        denoiser, speechnorm = self._wish.preparation.denoise, self._wish.preparation.extract.speechnorm
+        folder = self._root / DENOISED
         works: list[ClipWork] = [
-            DenoiseClip(id_, path_of(self._root / DENOISED, id_), self._original(id_), self._wish.preparation.denoise)
+            DenoiseClip(id_, path_of(folder, id_), self._original(id_), videos.get(id_), speechnorm, denoiser)
             for id_ in cleaned.todo
             if id_ not in missing
         ]
         n_todo = len(works)
         if works:
-            missing |= self._make(self._root / DENOISED, "free from noise", works, show)
+            missing |= self._make(folder, "free from noise", works, show)
         yield self._outcome(DENOISED, ids, n_todo - len(missing.keys() & {work.id for work in works}), missing)
 
     @cached_property
@@ -290,26 +295,42 @@ class Clips:
 
         return look(self._root / DENOISED, ids, is_current, self._wish.is_forced)
 
-    def _videos_there(self, ids: Sequence[str]) -> dict[str, Video]:
+    def _videos_there(self, ids: Collection[str]) -> dict[str, Video]:
         """The videos as far as they are at hand; none where the archive is still to be fetched, or was deleted."""
         place = self._videos_place
         if not ids or not place.exists():
             return {}
         return find_videos(place, self._recipe.folder, self._recipe.video, ids, self._videos_source.option)
 
-    def _make_originals(self, originals: Look, show: Show) -> dict[str, str]:
+    def _wideband(self, cleaned: Look | None) -> set[str]:
+        """Ids of clips to be denoised that are heard from the video, not from the original, as far as is known now."""
+        if cleaned is None or not self._wish.preparation.denoise.is_wideband:
+            return set()
+        made_here = read_records(self._root / ORIGINAL)
+        return {id_ for id_ in cleaned.todo if id_ in made_here or not self._original(id_).is_file()}
+
+    def _videos(self, ids: Collection[str], show: Show) -> dict[str, Video]:
+        """The videos, fetched if need be.
+
+        Raises:
+            SourceError: they cannot be had, or none is among them.
+        """
+        source = self._videos_source
         if self._is_archive_wanted:
-            fetch_shown(self._videos_source, self._archive, show, archive_fault)
-        if self._videos_source.url is None and not self._archive.exists():
-            raise self._videos_source.without_address()
-        videos = self._videos_there(originals.todo)
+            if source.url is None:
+                raise source.without_address()
+            fetch_shown(source, self._archive, show, archive_fault)
+        videos = self._videos_there(ids)
         if not videos:
-            name = self._recipe.video.format(id=originals.todo[0])
+            name = self._recipe.video.format(id=min(ids))
             raise SourceError(
-                f"{self._videos_source.option}: {self._videos_place} has none of the {len(originals.todo)} videos that"
-                f" are wanted, such as {self._recipe.folder}/{name}; name another with"
-                f" {self._videos_source.option}=FILE_OR_FOLDER"
+                f"{source.option}: {self._videos_place} has none of the {len(ids)} videos that are wanted, such as"
+                f" {self._recipe.folder}/{name}; name another with {source.option}=FILE_OR_FOLDER"
             )
+        return videos
+
+    def _make_originals(self, originals: Look, show: Show) -> dict[str, str]:
+        videos = self._videos(originals.todo, show)
         missing = {id_: f"has no video in {self._videos_place}" for id_ in originals.todo if id_ not in videos}
         digest = self._archive_sha256()
         folder, extract = self._root / ORIGINAL, self._wish.preparation.extract
