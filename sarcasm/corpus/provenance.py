@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +40,7 @@ class Record:
         tool: with what, and its version.
         parameters: how; a clip that was made with others is made anew.
         facts: what else the step found out, such as the duration that the container promised.
-        warnings: what a person should know of the clip; "" where there is nothing.
+        warnings: what a person should know of the clip.
     """
 
     id: str
@@ -57,9 +57,6 @@ class Record:
     parameters: Mapping[str, Any]
     facts: Mapping[str, Any] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
-
-
-FIELDS = frozenset(each.name for each in fields(Record))
 
 
 def read_records(folder: Path) -> dict[str, list[Record]]:
@@ -89,12 +86,12 @@ def _record(line: bytes, where: str) -> Record:
     try:
         entry = json.loads(line)
         record = Record(**{**entry, "warnings": tuple(entry["warnings"])})
+        if not all(isinstance(text, str) for text in (record.id, record.file, record.sha256)):
+            raise TypeError("id, file and sha256 are texts")
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise CorpusError(
             f"{where}: not a record that sarcasm prepare wrote; delete the line, and the clip counts as your own"
         ) from error
-    if not (isinstance(record.id, str) and isinstance(record.file, str) and isinstance(record.sha256, str)):
-        raise CorpusError(f"{where}: id, file and sha256 must be texts; delete the line")
     return record
 
 

@@ -168,7 +168,12 @@ def _write(
     warnings: list[str],
 ) -> Record:
     part = part_of(clip.target)
-    part.write_bytes(wav_bytes(samples[:, None], sample_rate, "float_32"))
+    try:
+        part.write_bytes(wav_bytes(samples[:, None], sample_rate, "float_32"))
+    except OSError as error:
+        # A full disk does not say of itself which file it had no room for.
+        error.filename = str(part)
+        raise
     seconds, peak = len(samples) / sample_rate, float(np.abs(samples).max())
     if peak < SILENT_PEAK:
         warnings.append("silent")

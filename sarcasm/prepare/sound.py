@@ -1,7 +1,8 @@
 """The sound of a video -> mono samples, by FFmpeg's libraries through PyAV, whose wheel brings them along.
 
-The first audio stream is decoded, mixed down and resampled by libswresample: what `ffmpeg -i X -vn -ac 1 -ar 16000`
-does. What the container promises is compared with what came out, because a truncated file is decoded without complaint.
+The first audio stream is decoded, its channels are averaged and resampled by libswresample: what `ffmpeg -i X -vn -ac 1
+-ar 16000 -sample_fmt s16` does, but for the rounding to 16 bits. What the container promises is compared with what came
+out, because a truncated file is decoded without complaint.
 """
 
 from __future__ import annotations
@@ -84,7 +85,7 @@ def read_sound(file: IO[bytes], sample_rate: int | None, speechnorm: str | None 
     import av
 
     try:
-        with av.open(file, mode="r") as container:
+        with av.open(file, mode="r", metadata_errors="replace") as container:
             return _read(container, sample_rate, speechnorm)
     except av.FFmpegError as error:
         raise VideoError(f"is no video that FFmpeg can read, or a damaged one ({error.strerror})") from error
@@ -102,7 +103,7 @@ def _read(container: InputContainer, sample_rate: int | None, speechnorm: str | 
     if not len(samples):
         raise VideoError("has no sound: its audio stream is empty")
     if promised is not None and seconds < promised - slack:
-        raise VideoError(f"is truncated: {seconds:.2f} of the {promised:.2f} s that it promises are there")
+        raise VideoError(f"is truncated or damaged: {seconds:.2f} of the {promised:.2f} s that it promises are there")
     if not np.isfinite(samples).all():
         raise VideoError("decodes to samples that are not finite: it is damaged")
     context = stream.codec_context
@@ -180,8 +181,9 @@ class _Resampler:
         ]
         if self._speechnorm:
             steps.append(graph.add("speechnorm", self._speechnorm))
-        form = f"sample_fmts=flt:sample_rates={self.sample_rate}:channel_layouts=mono"
-        steps += [graph.add("aformat", form), graph.add("abuffersink")]
+        # Otherwise two equal channels of floats would add up to more than one of them.
+        form = f"sample_rate={self.sample_rate}:out_chlayout=mono:out_sample_fmt=flt:rematrix_maxval=1.0"
+        steps += [graph.add("aresample", form), graph.add("abuffersink")]
         graph.link_nodes(*steps).configure()
         return graph
 

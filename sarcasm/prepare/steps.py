@@ -320,7 +320,7 @@ class Clips:
             if source.url is None:
                 raise source.without_address()
             fetch_shown(source, self._archive, show, archive_fault)
-        videos = self._videos_there(ids)
+        videos = find_videos(self._videos_place, self._recipe.folder, self._recipe.video, ids, source.option)
         if not videos:
             name = self._recipe.video.format(id=min(ids))
             raise SourceError(

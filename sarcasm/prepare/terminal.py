@@ -58,31 +58,25 @@ class Terminal:
 def say_plan(outlooks: Sequence[Outlook], on_stdout: bool) -> None:
     """Print what there is to do, how much is to be fetched and written, and how long it will take."""
     console = Console(stderr=not on_stdout, highlight=False)
-    table = Table("step", "to do", "where", "download", "disk", "time", box=None, padding=(0, 1), header_style="bold")
-    for column in table.columns[1:]:
+    table = Table("step", "to do", "download", "disk", "time", box=None, padding=(0, 1), header_style="bold")
+    for column in table.columns:
         column.no_wrap = True
-    table.columns[2].overflow = "fold"
-    table.columns[2].no_wrap = False
     for outlook in outlooks:
-        done = "nothing: all there" if not outlook.n_todo else f"{outlook.n_todo} of {outlook.n_all}"
-        table.add_row(
-            outlook.title,
-            done,
-            _shown(outlook.place),
-            _size(outlook.download_bytes),
-            _size(outlook.disk_bytes),
-            _duration(outlook.seconds),
-        )
+        done = f"{outlook.n_todo} of {outlook.n_all}" if outlook.n_todo else "nothing: all there"
+        size = (_size(outlook.download_bytes), _size(outlook.disk_bytes))
+        table.add_row(outlook.title, done, *size, _duration(outlook.seconds))
     console.print(table)
     for outlook in outlooks:
         if outlook.remark:
-            console.print(f"note: {outlook.place}: {outlook.remark}", markup=False, soft_wrap=True)
-    download, disk = (sum(getattr(each, name) for each in outlooks) for name in ("download_bytes", "disk_bytes"))
-    seconds = sum(each.seconds for each in outlooks)
-    if any(each.n_todo for each in outlooks):
+            console.print(f"note: {_shown(outlook.place)}: {outlook.remark}", markup=False, soft_wrap=True)
+    if todo := [outlook for outlook in outlooks if outlook.n_todo]:
+        download, disk = (sum(getattr(each, name) for each in todo) for name in ("download_bytes", "disk_bytes"))
+        work = _duration(sum(each.seconds for each in todo)) or "no time"
+        places = ", ".join(dict.fromkeys(_shown(each.place) for each in todo))
         console.print(
-            f"In all: {_size(download) or 'nothing'} to fetch, {_size(disk) or 'nothing'} of disk,"
-            f" {_duration(seconds) or 'no time'} of work besides the downloads.",
+            f"In all: {_size(download) or 'nothing'} to fetch, {_size(disk) or 'nothing'} of disk, {work} of work"
+            f" besides the downloads. Results go to {places}.",
+            markup=False,
             soft_wrap=True,
         )
 
