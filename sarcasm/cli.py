@@ -10,11 +10,14 @@ import argparse
 import re
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import NoReturn
 
 from sarcasm import console
-from sarcasm.config import compose, did_you_mean, parse_preparation
+from sarcasm import help as help_page
+from sarcasm.config import compose, did_you_mean, parse, parse_preparation
 from sarcasm.errors import SarcasmError
+from sarcasm.project import PROJECT
 
 
 class _Parser(argparse.ArgumentParser):
@@ -64,6 +67,23 @@ def _parser() -> _Parser:
     prepare.add_argument("--only", nargs="+", default=[], metavar="KEY", help="these clips only, such as 2_97")
     _add_overrides(prepare, "conf/prepare.yaml")
     prepare.set_defaults(run=_prepare, config="prepare")
+
+    check = commands.add_parser(
+        "check",
+        help="look whether data, weights and machine are fit for a run",
+        description="Look at every clip of a dataset, at VGGish's files and at the machine. The exit status is 1 when"
+        " something is broken, or a dataset that was named is missing.",
+    )
+    check.add_argument(
+        "dataset",
+        nargs="?",
+        type=_one_of("dataset", help_page.choices("dataset")),
+        metavar="DATASET",
+        help="of conf/dataset; by default those that sarcasm prepare makes",
+    )
+    check.add_argument("--json", action="store_true", help="print the report as JSON, with every clip named")
+    _add_overrides(check, "conf/config.yaml")
+    check.set_defaults(run=_check, config="config", only=[])
     return parser
 
 
@@ -106,6 +126,33 @@ def _prepare(parsed: argparse.Namespace) -> int:
             console.print_error(str(error))
             has_failed = True
     return console.FAILED if has_failed else console.DONE
+
+
+def _check(parsed: argparse.Namespace) -> int:
+    import json
+
+    from sarcasm.check import check
+    from sarcasm.check.show import show
+    from sarcasm.embeddings import VGGishEmbedding
+
+    names = [parsed.dataset] if parsed.dataset else ["original", "denoised"]
+    configs = [parse(compose("config", [f"dataset={name}", *parsed.overrides])) for name in names]
+    sources = parse_preparation(compose("prepare", [])).source
+    config = configs[0]
+    report = check(
+        [each.dataset for each in configs],
+        Path(config.embedding.checkpoint) if isinstance(config.embedding, VGGishEmbedding) else None,
+        Path(config.pca.params or ""),
+        (sources["vggish_checkpoint"], sources["vggish_pca"]),
+        config.tracking,
+        PROJECT,
+        named=parsed.dataset or "",
+    )
+    if parsed.json:
+        print(json.dumps(report.as_json(), indent=2))  # noqa: T201
+    else:
+        show(report)
+    return console.FAILED if report.bad else console.DONE
 
 
 if __name__ == "__main__":

@@ -35,19 +35,20 @@ def write_video(
     sample_rate: int = 44_100,
     codec: str = "aac",
     options: dict[str, str] | None = None,
+    size: tuple[int, int] = (64, 48),
+    frame_rate: int = 5,
+    picture_codec: str = "mpeg4",
 ) -> Path:
-    """Write a video with a small picture and, unless it is None, sound: float32 [n] or [channels, n]."""
+    """Write a video with a moving picture and, unless it is None, sound: float32 [n] or [channels, n]."""
+    channels = np.zeros((1, 2 * sample_rate), np.float32) if sound is None else np.atleast_2d(sound)
     with av.open(str(path), "w", options=options or {}) as container:
-        picture = container.add_stream("mpeg4", rate=5)
-        picture.width, picture.height, picture.pix_fmt = 64, 48, "yuv420p"
-        stream = None
-        if sound is not None:
-            channels = np.atleast_2d(sound)
-            layout = {1: "mono", 2: "stereo"}[len(channels)]
-            stream = container.add_stream(codec, rate=sample_rate, layout=layout)
-        seconds = 2.0 if sound is None else np.atleast_2d(sound).shape[1] / sample_rate
-        for number in range(max(1, round(seconds * 5))):
-            frame = av.VideoFrame.from_ndarray(np.full((48, 64, 3), 20 * number % 255, np.uint8), "rgb24")
+        picture = container.add_stream(picture_codec, rate=frame_rate)
+        picture.width, picture.height, picture.pix_fmt = *size, "yuv420p"
+        layout = {1: "mono", 2: "stereo"}[len(channels)]
+        stream = None if sound is None else container.add_stream(codec, rate=sample_rate, layout=layout)
+        ramp = np.arange(size[0] * size[1] * 3, dtype=np.uint32).reshape(size[1], size[0], 3)
+        for number in range(max(1, round(channels.shape[1] / sample_rate * frame_rate))):
+            frame = av.VideoFrame.from_ndarray((ramp * (7 + number % 50) >> 9).astype(np.uint8), "rgb24")
             frame.pts = number
             container.mux(picture.encode(frame))
         container.mux(picture.encode())

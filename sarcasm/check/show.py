@@ -1,0 +1,73 @@
+"""A report on the terminal."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from sarcasm.check.findings import Balance, Group, Report, State
+
+STYLES = {State.ok: "green", State.note: "yellow", State.missing: "magenta", State.broken: "bold red"}
+MOST_LISTED = 6
+"""Clips named on the terminal; --json has them all."""
+MOST_GROUPS = 8
+
+
+def show(report: Report) -> None:
+    """Print what was found, the balance of the classes, and a verdict, on stdout."""
+    console = Console(highlight=False)
+    table = Table("", "", "", box=None, padding=(0, 1), show_header=False)
+    table.columns[0].no_wrap = table.columns[1].no_wrap = True
+    table.columns[2].overflow = "fold"
+    area = None
+    for finding in report.findings:
+        if finding.area != area:
+            table.add_row("", Text(finding.area, style="bold"), "")
+            area = finding.area
+        detail = Text(_printable(finding.detail))
+        if finding.clips:
+            more = f" and {len(finding.clips) - MOST_LISTED} more" if len(finding.clips) > MOST_LISTED else ""
+            named = _printable(", ".join(finding.clips[:MOST_LISTED]))
+            detail.append(f"\n{len(finding.clips)}: {named}{more}", style="dim")
+        if finding.fix:
+            detail.append(f"\n-> {_printable(finding.fix)}", style="cyan")
+        table.add_row(Text(finding.state.value, style=STYLES[finding.state]), Text(finding.what), detail)
+    console.print(table)
+    for balance in report.balances:
+        console.print(_balance(balance))
+    console.print(Text(_verdict(report), style="bold red" if report.bad else "bold green"))
+
+
+def _balance(balance: Balance) -> Table:
+    table = Table(
+        f"\n{balance.dataset}", "\nclips", "\nsarcastic", "\nseconds", box=None, padding=(0, 1), header_style="bold"
+    )
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for group in balance.classes:
+        table.add_row(Text(group.name), str(group.n_clips), "", f"{group.seconds:.0f}")
+    for groups in (balance.shows, balance.speakers):
+        for group in groups[:MOST_GROUPS]:
+            table.add_row(*_row(group))
+        if len(groups) > MOST_GROUPS:
+            table.add_row(Text(f"and {len(groups) - MOST_GROUPS} more", style="dim"), "", "", "")
+    return table
+
+
+def _row(group: Group) -> tuple[Text, str, str, str]:
+    share = f"{group.n_sarcastic} ({group.n_sarcastic / group.n_clips:.0%})"
+    return Text(_printable(group.name)), str(group.n_clips), share, f"{group.seconds:.0f}"
+
+
+def _verdict(report: Report) -> str:
+    if not report.bad:
+        missing = [finding.what for finding in report.findings if finding.state is State.missing]
+        return f"Nothing is broken; not there: {', '.join(missing)}." if missing else "Nothing is broken."
+    things = ", ".join(dict.fromkeys(f"{finding.area}: {finding.what}" for finding in report.bad))
+    return f"{len(report.bad)} {'thing is' if len(report.bad) == 1 else 'things are'} not as they should be: {things}"
+
+
+def _printable(text: str) -> str:
+    """Without what could move the cursor: names in labels come from anywhere."""
+    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
