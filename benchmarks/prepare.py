@@ -120,4 +120,5 @@ def _publish(folder: Path) -> tuple[Path, Path, dict[str, float]]:
 def _video(path: Path, seconds: float, seed: int) -> Path:
     """Like those of MUStARD, whose 1,380 have 1 MB on average: stereo, with a picture in H.264."""
     sound = voice(seconds, SAMPLE_RATE, seed)
-    return write_video(path, np.stack([sound, 0.9 * sound]), SAMPLE_RATE, size=(640, 360), frame_rate=25, picture_codec="libx264")
+    stereo = np.stack([sound, 0.9 * sound])
+    return write_video(path, stereo, SAMPLE_RATE, size=(640, 360), frame_rate=25, picture_codec="libx264")

@@ -18,6 +18,15 @@ Misdeed = Callable[["Handler", bytes], None]
 
 
 @dataclass
+class Request:
+    """A request: for what file, from which byte on, and how many bytes of content were sent."""
+
+    name: str
+    start: int = 0
+    sent: int = 0
+
+
+@dataclass
 class FaultyServer:
     """A server and what it did.
 
@@ -25,14 +34,14 @@ class FaultyServer:
         folder: what it serves.
         url: its address.
         misdeeds: name of a file -> how to answer the next requests for it, one after another; "" is for any file.
-        requests: (name, first byte asked for, bytes of content sent), in order.
+        requests: in order; noted before anything is answered.
         has_ranges, has_etag: what it can do.
     """
 
     folder: Path
     url: str = ""
     misdeeds: dict[str, deque[Misdeed]] = field(default_factory=dict)
-    requests: list[tuple[str, int, int]] = field(default_factory=list)
+    requests: list[Request] = field(default_factory=list)
     has_ranges: bool = True
     has_etag: bool = True
 
@@ -42,20 +51,20 @@ class FaultyServer:
 
     def n_sent(self, name: str) -> int:
         """Bytes of a file's content that were sent, over all requests."""
-        return sum(sent for asked, _, sent in self.requests if asked == name)
+        return sum(request.sent for request in self.requests if request.name == name)
 
 
 class Handler(BaseHTTPRequestHandler):
     server: ThreadingHTTPServer
     protocol_version = "HTTP/1.1"
     state: FaultyServer
-    start = 0
-    sent = 0
+    request_noted: Request
 
     def do_GET(self) -> None:
         name = self.path.rsplit("/", 1)[-1]
         path = self.state.folder / name
-        self.start = self.sent = 0
+        self.request_noted = Request(name)
+        self.state.requests.append(self.request_noted)
         content = path.read_bytes() if path.is_file() else b""
         try:
             waiting = self.state.misdeeds.get(name) or self.state.misdeeds.get("")
@@ -67,8 +76,6 @@ class Handler(BaseHTTPRequestHandler):
                 self.serve(content)
         except (BrokenPipeError, ConnectionResetError):
             self.close_connection = True
-        finally:
-            self.state.requests.append((name, self.start, self.sent))
 
     def serve(
         self, content: bytes, n_cut: int | None = None, n_claimed: int | None = None, etag: str | None = None
@@ -78,26 +85,27 @@ class Handler(BaseHTTPRequestHandler):
         asked = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
         condition = self.headers.get("If-Range", etag)
         is_range = bool(asked and self.state.has_ranges and condition == etag)
-        self.start = int(asked[1]) if is_range else 0
-        if is_range and self.start >= len(content):
+        self.request_noted.start = int(asked[1]) if is_range else 0
+        if is_range and self.request_noted.start >= len(content):
             self.send_response(416)
             self.send_header("Content-Range", f"bytes */{len(content)}")
             self.send_header("Content-Length", "0")
             self.end_headers()
             return
-        body = content[self.start :]
+        body = content[self.request_noted.start :]
         self.send_response(206 if is_range else 200)
         self.send_header("Content-Length", str(len(body) if n_claimed is None else n_claimed))
         if is_range:
-            self.send_header("Content-Range", f"bytes {self.start}-{len(content) - 1}/{len(content)}")
+            self.send_header("Content-Range", f"bytes {self.request_noted.start}-{len(content) - 1}/{len(content)}")
         if self.state.has_etag:
             self.send_header("ETag", etag)
         self.end_headers()
         body = body if n_cut is None else body[:n_cut]
         for position in range(0, len(body), 65_536):
-            self.wfile.write(body[position : position + 65_536])
+            block = body[position : position + 65_536]
+            self.request_noted.sent += len(block)
+            self.wfile.write(block)
             self.wfile.flush()
-            self.sent += len(body[position : position + 65_536])
         if n_cut is not None or n_claimed is not None:
             self.close_connection = True
 
@@ -149,14 +157,22 @@ def silence(handler: Handler, _: bytes) -> None:
     handler.close_connection = True
 
 
+class _QuietServer(ThreadingHTTPServer):
+    """Says nothing of clients that hang up."""
+
+    daemon_threads = True
+
+    def handle_error(self, *_: object) -> None:
+        pass
+
+
 @pytest.fixture
 def faulty_server(tmp_path: Path) -> Iterator[FaultyServer]:
     """A server on a folder of its own, served/ in this test's folder."""
     folder = tmp_path / "served"
     folder.mkdir()
     state = FaultyServer(folder)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("OwnHandler", (Handler,), {"state": state}))
-    server.daemon_threads = True
+    server = _QuietServer(("127.0.0.1", 0), type("OwnHandler", (Handler,), {"state": state}))
     state.url = f"http://127.0.0.1:{server.server_address[1]}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()

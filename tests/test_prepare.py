@@ -320,7 +320,7 @@ def test_too_little_room_is_said_before_anything_is_begun(prepare, data, tmp_pat
 
 
 WRONG = {
-    "orignal": "there is no target orignal; did you mean original? (choose from vggish, original, denoised, mustard_pp, all); see sarcasm prepare --help",
+    "originl": "there is no target originl; did you mean original? (choose from vggish, original, denoised, mustard_pp, all); see sarcasm prepare --help",
     "original denoise=noisreduce": "denoise=noisreduce: there is no such denoise; did you mean noisereduce? (choose from deepfilternet, noisereduce)",
     "original denoise.attenuation=3": "there is no option denoise.attenuation; did you mean denoise.attenuation_db?",
     "original source.mustard_video.url=x": "there is no option source.mustard_video.url; did you mean source.mustard_videos.url?",

@@ -16,6 +16,7 @@ from sarcasm.advice import how_to_prepare, how_to_remake
 from sarcasm.audio import read_samples
 from sarcasm.check.findings import Balance, Finding, Group, State, grouped
 from sarcasm.corpus import Corpus, Dataset, Utterance
+from sarcasm.corpus.dataset import MOST_LISTED
 from sarcasm.corpus.provenance import MANIFEST, Record, read_records
 from sarcasm.errors import AudioError, CorpusError
 
@@ -160,10 +161,12 @@ def _of_twins(dataset: Dataset, sound: Mapping[str, _Heard]) -> Iterator[Finding
     for id_, each in sound.items():
         if each.peak >= SILENT_PEAK:
             twins[each.digest].append(id_)
-    same = sorted(" = ".join(sorted(ids)) for ids in twins.values() if len(ids) > 1)
-    ids = tuple(sorted(id_ for group in twins.values() if len(group) > 1 for id_ in group))
+    same = sorted(sorted(ids) for ids in twins.values() if len(ids) > 1)
+    ids = tuple(sorted(id_ for group in same for id_ in group))
     if same:
-        detail = f"the same sound under several ids: {', '.join(same[:5])}{' ...' if len(same) > 5 else ''}"
+        named = ", ".join(" = ".join([*group[:3], *["..."][: max(0, len(group) - 3)]]) for group in same[:MOST_LISTED])
+        more = f" and {len(same) - MOST_LISTED} more" if len(same) > MOST_LISTED else ""
+        detail = f"the same sound under several ids: {named}{more}"
         fix = "keep one of each, or they may stand on both sides of a split"
         yield Finding(dataset.name, "identical clips", State.broken, detail, fix, ids)
 
@@ -228,16 +231,15 @@ def _of_balance(balance: Balance) -> Iterator[Finding]:
     n_all = sum(group.n_clips for group in balance.classes)
     share = sum(group.n_sarcastic for group in balance.classes) / n_all
     if min(share, 1 - share) < RAREST_CLASS:
-        detail = f"{share:.0%} of {n_all} clips are sarcastic"
-        yield Finding(balance.dataset, "class balance", State.note, detail, "weighted F hardly notices the rare class")
+        detail = f"{share:.0%} of {n_all} clips are sarcastic: weighted F hardly notices the rare class"
+        yield Finding(balance.dataset, "class balance", State.note, detail)
     for what, groups in (("shows", balance.shows), ("speakers", balance.speakers)):
         pure = [group for group in groups if group.n_clips > 1 and group.n_sarcastic in (0, group.n_clips)]
         if pure:
-            named = ", ".join(f"{group.name} ({group.n_sarcastic} of {group.n_clips} sarcastic)" for group in pure[:5])
-            detail = (
-                f"{len(pure)} of {len(groups)} {what} have one class only: {named}{' ...' if len(pure) > 5 else ''}"
-            )
-            yield Finding(balance.dataset, f"{what} of one class", State.note, detail, "they give the label away")
+            told = [f"{group.name} ({group.n_sarcastic} of {group.n_clips} sarcastic)" for group in pure]
+            named = ", ".join([*told[:MOST_LISTED], *["..."][: max(0, len(told) - MOST_LISTED)]])
+            detail = f"{len(pure)} of {len(groups)} {what} have one class only and give it away: {named}"
+            yield Finding(balance.dataset, f"{what} of one class", State.note, detail)
 
 
 def _by_reason(heard: Mapping[str, _Heard]) -> dict[str, tuple[str, ...]]:

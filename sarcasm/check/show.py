@@ -7,10 +7,9 @@ from rich.table import Table
 from rich.text import Text
 
 from sarcasm.check.findings import Balance, Group, Report, State
+from sarcasm.corpus.dataset import MOST_LISTED
 
 STYLES = {State.ok: "green", State.note: "yellow", State.missing: "magenta", State.broken: "bold red"}
-MOST_LISTED = 6
-"""Clips named on the terminal; --json has them all."""
 MOST_GROUPS = 8
 
 
@@ -62,7 +61,7 @@ def _row(group: Group) -> tuple[Text, str, str, str]:
 
 def _verdict(report: Report) -> str:
     if not report.bad:
-        missing = [finding.what for finding in report.findings if finding.state is State.missing]
+        missing = [f"{finding.area}: {finding.what}" for finding in report.findings if finding.state is State.missing]
         return f"Nothing is broken; not there: {', '.join(missing)}." if missing else "Nothing is broken."
     things = ", ".join(dict.fromkeys(f"{finding.area}: {finding.what}" for finding in report.bad))
     return f"{len(report.bad)} {'thing is' if len(report.bad) == 1 else 'things are'} not as they should be: {things}"
