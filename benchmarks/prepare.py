@@ -40,8 +40,8 @@ class _Quiet:
     def clips(self, _title: str, _n_clips: int) -> AbstractContextManager[Callable[[], None]]:
         return nullcontext(lambda: None)
 
-    def bytes(self, _title: str, _n_bytes: int | None) -> AbstractContextManager[Callable[[int], None]]:
-        return nullcontext(lambda _n_there: None)
+    def bytes(self, _title: str) -> AbstractContextManager[Callable[[int, int | None], None]]:
+        return nullcontext(lambda _n_there, _n_all: None)
 
 
 def measure() -> Iterator[dict[str, object]]:

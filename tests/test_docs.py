@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,7 @@ from sarcasm.project import PROJECT
 
 DOCUMENTS = [PROJECT / "README.md", PROJECT / "CONTRIBUTING.md", *sorted((PROJECT / "docs").glob("*.md"))]
 BLOCK = re.compile(r"^```bash\n(.*?)^```", re.MULTILINE | re.DOTALL)
-INLINE = re.compile(r"`(python train\.py[^`]*|make [a-z-]+)`")
+INLINE = re.compile(r"`(python train\.py[^`]*|make [a-z-]+|sarcasm (?:prepare|check) [a-z][^`.]*)`")
 LINK = re.compile(r"\]\((?!https?://)([^)#]+)\)")
 
 
@@ -25,7 +26,7 @@ def commands() -> list[tuple[str, str]]:
     return sorted(set(found))
 
 
-KNOWN = ("python train.py", "make", ".venv/bin/pre-commit install")
+KNOWN = ("python train.py", "sarcasm prepare", "sarcasm check", "make", ".venv/bin/pre-commit install")
 
 
 def test_there_are_commands_and_all_are_of_a_kind_that_is_checked():
@@ -48,6 +49,49 @@ def test_every_train_command_composes(command):
         [sys.executable, "train.py", *words], cwd=PROJECT, capture_output=True, text=True, check=False, timeout=60
     )
     assert result.returncode == 0, result.stderr
+
+
+@pytest.mark.parametrize(
+    "command", sorted({command for _, command in commands() if command.startswith("sarcasm prepare")})
+)
+def test_every_prepare_command_plans(command, tmp_path, published):
+    words = shlex.split(command)[1:]
+    # The plan of a call with --only looks the names up, in labels that have to be there.
+    labels = tmp_path / "data" / "mustard" / "sarcasm_data.json"
+    labels.parent.mkdir(parents=True)
+    shutil.copy(published.labels, labels)
+    own = [
+        f"data_dir={tmp_path}/data",
+        f"models_dir={tmp_path}/models",
+        "source.mustard_labels.bytes=null",
+        "source.mustard_labels.sha256=null",
+    ]
+    done = run_sarcasm(*words, *own, *([] if "--dry-run" in words else ["--dry-run"]))
+    assert done.returncode == 0, done.stderr
+    assert "to do" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "command", sorted({command for _, command in commands() if command.startswith("sarcasm check")})
+)
+def test_every_check_command_answers(command, tmp_path):
+    words = shlex.split(command)[1:]
+    done = run_sarcasm(*words, f"tracking.uri=sqlite:///{tmp_path}/mlflow.db")
+    # Without data what was asked for is missing, which is an answer too.
+    assert done.returncode in (0, 1)
+    assert "versions" in done.stdout
+    assert "Traceback" not in done.stderr
+
+
+def run_sarcasm(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "sarcasm.cli", *words],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
 
 
 @pytest.mark.parametrize(

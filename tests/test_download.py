@@ -51,7 +51,12 @@ class Caller:
     def fetch(
         self, url: str | None, sha256: str | None = DIGEST, n_bytes: int | None = None, md5: str | None = None
     ) -> None:
-        fetch(Source("thing", url, n_bytes, sha256, md5), self.target, self.there.append, self.notes.append)
+        fetch(
+            Source("thing", url, n_bytes, sha256, md5),
+            self.target,
+            lambda n_there, _: self.there.append(n_there),
+            self.notes.append,
+        )
 
     def complaint(self, url: str | None, **known) -> str:
         with pytest.raises(SourceError) as caught:
@@ -107,7 +112,7 @@ def test_after_any_misdeeds_the_file_arrives_and_is_never_there_half(server, cal
     caller.there = []
     seen = caller.there.append
 
-    def watch(n_bytes: int) -> None:
+    def watch(n_bytes: int, _: int | None) -> None:
         assert not caller.target.exists()
         seen(n_bytes)
 
@@ -367,7 +372,7 @@ def test_killed_at_random_moments_it_is_taken_up(faulty_server, tmp_path):
     code = (
         "import sys; from pathlib import Path; from sarcasm.prepare.fetch import fetch; from sarcasm.prepare.source import Source\n"
         f"fetch(Source('thing', {faulty_server.url + '/' + NAME!r}, None, {hashlib.sha256(content).hexdigest()!r}, None),"
-        f" Path({str(target)!r}), lambda n: None, print)"
+        f" Path({str(target)!r}), lambda n, of: None, print)"
     )
     moments = np.random.default_rng(2)
     n_killed = 0

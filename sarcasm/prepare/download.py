@@ -40,8 +40,8 @@ BLOCK_BYTES = 2**14
 MAY_PASS = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS})
 CONTENT_RANGE = re.compile(r"bytes (?:(?P<start>\d+)-\d+|\*)/(?P<size>\d+|\*)")
 
-Advance = Callable[[int], None]
-"""Is told how many bytes are there now."""
+Advance = Callable[[int, int | None], None]
+"""Is told how many bytes are there now, and of how many; None where that is not known."""
 
 
 class _Failure(Exception):  # noqa: N818
@@ -98,7 +98,7 @@ def download(
         target: where the file shall stand; it is not touched.
         n_expected: its size in bytes, or None where that is not known.
         option: what names the url, for messages.
-        advance: is told how many bytes are there, whenever there are more.
+        advance: is told how far it is, whenever there are more bytes.
         say: takes a line for the user, when something is tried again.
 
     Returns:
@@ -141,6 +141,7 @@ def _continue(session: Session, url: str, target: Path, n_expected: int | None, 
     part, begun = part_of(target), _noted_version(target)
     n_there = _size(part) if begun else 0
     if begun and n_there == begun.n_bytes:
+        advance(n_there, n_there)
         return
     # Without compression, or ranges would count bytes other than those of the file.
     headers = {"Accept-Encoding": "identity"}
@@ -164,16 +165,16 @@ def _continue(session: Session, url: str, target: Path, n_expected: int | None, 
             n_there = 0
             begin_anew(target)
             _version_of(target).write_text(json.dumps(asdict(offered)), encoding="utf-8")
+        n_total = n_expected or offered.n_bytes
         with part.open("ab") as file:
             for block in response.iter_content(BLOCK_BYTES):
                 file.write(block)
                 n_there += len(block)
-                advance(n_there)
+                advance(n_there, n_total)
                 if n_expected is not None and n_there > n_expected:
                     break
             file.flush()
             os.fsync(file.fileno())
-    n_total = n_expected or offered.n_bytes
     if n_total is not None and n_there != n_total:
         if n_there > n_total:
             begin_anew(target)

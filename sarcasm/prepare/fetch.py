@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sarcasm.errors import SourceError
 from sarcasm.files import atomic, part_of, set_aside, sha256
-from sarcasm.prepare.download import begin_anew, download
+from sarcasm.prepare.download import Advance, begin_anew, download
 from sarcasm.prepare.source import Source
 
 WRONG_FILES = 3
@@ -18,7 +18,7 @@ WRONG_FILES = 3
 def fetch(
     source: Source,
     target: Path,
-    advance: Callable[[int], None],
+    advance: Advance,
     say: Callable[[str], None],
     verify: Callable[[Path], str | None] = lambda _: None,
 ) -> None:
@@ -27,7 +27,7 @@ def fetch(
     Args:
         source: where it comes from, and its hashes.
         target: its place.
-        advance: is told how many bytes are there.
+        advance: is told how far it is.
         say: takes a line for the user.
         verify: what is wrong with a complete file beyond its size and hashes, worded to follow its name.
 
@@ -47,7 +47,7 @@ def fetch(
         return found
 
     if source.local is not None:
-        _copy(source, source.local, target, fault_of)
+        _copy(source, source.local, target, advance, fault_of)
     else:
         _download(source, target, advance, say, fault_of)
     if source.sha256 is None:
@@ -70,11 +70,12 @@ def _note(target: Path) -> Path:
     return target.with_name(f"{target.name}.sha256")
 
 
-def _copy(source: Source, local: Path, target: Path, fault_of: Callable[[Path], str | None]) -> None:
+def _copy(source: Source, local: Path, target: Path, advance: Advance, fault_of: Callable[[Path], str | None]) -> None:
     try:
         if fault := fault_of(local):
             raise SourceError(f"{source.option}: {local} {fault}; name another file with {source.option}=FILE")
         shutil.copyfile(local, part_of(target))
+        advance(local.stat().st_size, local.stat().st_size)
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
         raise SourceError(f"{source.option}: {local} is no file ({error.strerror}); name one there") from error
     _put(part_of(target), target, source)
@@ -83,7 +84,7 @@ def _copy(source: Source, local: Path, target: Path, fault_of: Callable[[Path], 
 def _download(
     source: Source,
     target: Path,
-    advance: Callable[[int], None],
+    advance: Advance,
     say: Callable[[str], None],
     fault_of: Callable[[Path], str | None],
 ) -> None:

@@ -23,6 +23,7 @@ from sarcasm.corpus.provenance import Record, read_records
 from sarcasm.errors import ConfigError, SourceError
 from sarcasm.files import lock, sha256
 from sarcasm.prepare.clips import ClipWork, DenoiseClip, ExtractClip, extract_parameters, make
+from sarcasm.prepare.download import Advance
 from sarcasm.prepare.fetch import fetch, noted_sha256
 from sarcasm.prepare.folder import Filling, Look, filling, look, path_of
 from sarcasm.prepare.options import Preparation
@@ -50,8 +51,8 @@ class Show(Protocol):
     def clips(self, title: str, n_clips: int) -> AbstractContextManager[Callable[[], None]]:
         """Show a step that goes through clips; what this gives is called after each."""
 
-    def bytes(self, title: str, n_bytes: int | None) -> AbstractContextManager[Callable[[int], None]]:
-        """Show a download; what this gives is told how many bytes are there."""
+    def bytes(self, title: str) -> AbstractContextManager[Advance]:
+        """Show a download; what this gives is told how far it is."""
 
 
 @dataclass(frozen=True)
@@ -447,8 +448,8 @@ def fetch_shown(
     source: Source, target: Path, show: Show, verify: Callable[[Path], str | None] = lambda _: None
 ) -> None:
     """Fetch a file and show how far it is."""
-    with show.bytes(target.name, source.bytes) as there:
-        fetch(source, target, there, show.note, verify)
+    with show.bytes(target.name) as advance:
+        fetch(source, target, advance, show.note, verify)
 
 
 def _n_fetched(source: Source, n_bytes: int) -> int:

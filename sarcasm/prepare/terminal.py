@@ -24,6 +24,7 @@ from rich.progress import (
 from rich.table import Table
 
 from sarcasm.corpus.dataset import listed
+from sarcasm.prepare.download import Advance
 from sarcasm.prepare.steps import Outcome, Outlook
 
 
@@ -45,11 +46,11 @@ class Terminal:
             yield lambda: progress.advance(task)
 
     @contextmanager
-    def bytes(self, title: str, n_bytes: int | None) -> Iterator[Callable[[int], None]]:
+    def bytes(self, title: str) -> Iterator[Advance]:
         """See `Show.bytes`."""
         with self._progress(DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn()) as progress:
-            task = progress.add_task(title, total=n_bytes)
-            yield lambda n_there: progress.update(task, completed=n_there)
+            task = progress.add_task(title, total=None)
+            yield lambda n_there, n_all: progress.update(task, completed=n_there, total=n_all)
 
     def _progress(self, *columns: Any) -> Progress:
         return Progress(TextColumn("{task.description:>16}"), BarColumn(), *columns, console=self._console)
