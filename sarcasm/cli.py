@@ -51,8 +51,10 @@ def _parser() -> _Parser:
     prepare = commands.add_parser(
         "prepare",
         help="fetch data, take the sound out of videos, free it from noise",
-        description="Fetch what is missing, take the sound out of the videos and free it from noise. What is there and"
+        description="Fetch what is missing, take the sound out of the videos and free it from noise.\nWhat is there and"
         " whole is left as it is; a call that was cut off is taken up by the same call.",
+        epilog=help_page.options_of("prepare"),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     prepare.add_argument(
         "target",

@@ -54,6 +54,22 @@ def render() -> str:
     return "\n".join([*sections, CLOSING])
 
 
+def options_of(config: str) -> str:
+    """The choices and options of conf/CONFIG.yaml, with their defaults: what its commands may change."""
+    chosen = {group: choice for group, choice in defaults(config).items() if "@" not in group}
+    sources = {group: choice for group, choice in defaults(config).items() if "@" in group}
+    sections = ["choices (the default is marked *):", *(_group(group, config) for group in chosen), "options:"]
+    sections.append(_options(CONF / f"{config}.yaml").rstrip("\n"))
+    sections += [
+        _options(CONF / group / f"{choice}.yaml", f"{group}.").rstrip("\n") for group, choice in chosen.items()
+    ]
+    for group, choice in sources.items():
+        folder, _, package = group.partition("@")
+        text = _first_comment(CONF / folder / f"{choice}.yaml")
+        sections.append(_row(f"  {package}.url=", text, indent=34))
+    return "\n".join(sections)
+
+
 def groups(config: str = "config") -> list[str]:
     """The groups of conf/ that conf/CONFIG.yaml chooses from, in its order; GROUP@PACKAGE where it says so."""
     return [match["group"] for match in _matches(DEFAULT_LINE, CONF / f"{config}.yaml")]
@@ -70,8 +86,8 @@ def defaults(config: str = "config") -> dict[str, str]:
     return {group: choice for group, choice in found.items() if choice != "null"}
 
 
-def _group(group: str) -> str:
-    marked = defaults().get(group)
+def _group(group: str, config: str = "config") -> str:
+    marked = defaults(config).get(group)
     rows = [
         (f"{'*' if choice == marked else ' '} {group}={choice}", _first_comment(CONF / group / f"{choice}.yaml"))
         for choice in choices(group)

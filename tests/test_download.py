@@ -318,6 +318,12 @@ def test_a_local_file_that_is_not_there_or_a_folder_is_said(caller, tmp_path):
     assert "is no file (Is a directory)" in caller.complaint(str(tmp_path))
 
 
+def test_a_password_in_an_address_is_not_shown(caller):
+    message = caller.complaint("http://me:secret@127.0.0.1:9/file.bin")
+    assert "http://127.0.0.1:9/file.bin cannot be reached" in message
+    assert "secret" not in message + "".join(caller.notes)
+
+
 def test_a_source_without_an_address_says_so(caller):
     assert caller.complaint(None) == (
         "source.thing.url: there is no public address to fetch it from; name a file or folder of yours"

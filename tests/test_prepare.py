@@ -283,6 +283,39 @@ def test_a_changed_clip_is_made_again_and_the_change_kept(prepare, data):
     assert content(data) == before
 
 
+def test_what_a_kill_just_before_the_end_left_is_put_in_order(prepare, data):
+    prepare("denoised")
+    before = content(data)
+    for name in ("original", "denoised"):
+        folder = data / "mustard" / name
+        lines = (folder / MANIFEST).read_bytes().splitlines(keepends=True)
+        (folder / MANIFEST).write_bytes(b"".join([*lines[::-1], lines[0], b'{"id": "2_9']))
+        (folder / ".2_97.wav.part").write_bytes(b"half")
+    for name in (".sarcasm_data.json.part", ".sarcasm_data.json.part.version"):
+        (data / "mustard" / name).write_bytes(b"half")
+    code, out, _ = prepare("denoised")
+    assert code == 0
+    assert "0 made now" in out
+    assert content(data) == before
+
+
+def test_a_damaged_archive_that_was_fetched_is_fetched_anew_with_force(project_with_sources, faulty_server):
+    call = ["-m", "sarcasm.cli", "prepare", "original", "--only", "2_97"]
+    assert run_in(project_with_sources, *call).returncode == 0
+    archive = project_with_sources / "data" / "mustard" / "mmsd_raw_data.zip"
+    damaged = bytearray(archive.read_bytes())
+    name = b"mmsd_raw_data/utterances_final/1_60.mp4"
+    damaged[damaged.index(name) + len(name) + 500] ^= 255
+    archive.write_bytes(damaged)
+    call[-1] = "1_60"
+    done = run_in(project_with_sources, *call)
+    assert done.returncode == 1
+    assert "1_60.mp4 is damaged (Bad CRC-32 for file" in done.stdout
+    assert "fetch the archive anew with --force" in done.stdout
+    assert run_in(project_with_sources, *call, "--force").returncode == 0
+    assert archive.with_name("mmsd_raw_data.zip.kept").read_bytes() == damaged
+
+
 def test_two_at_once_are_told_apart(prepare, data):
     with lock(data / "mustard"):
         code, _, err = prepare("original")

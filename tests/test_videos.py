@@ -120,7 +120,9 @@ def test_a_bomb_gives_no_more_than_it_declares_and_is_named(tmp_path, declared):
         start = content.index(mark) + offset
         content[start : start + 4] = struct.pack("<I", declared)
     place.write_bytes(content)
-    with pytest.raises(VideoError, match=r"utterances_final/1_60\.mp4 is damaged \(.*\); fetch the archive anew$"):
+    with pytest.raises(
+        VideoError, match=r"utterances_final/1_60\.mp4 is damaged \(.*\); fetch the archive anew with --force$"
+    ):
         find(place)["1_60"].read()
 
 

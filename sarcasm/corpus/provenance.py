@@ -133,7 +133,7 @@ class Journal:
         """
         latest = [records[-1] for _, records in sorted(self._records.items())]
         content = b"".join(map(_line, latest))
-        if content != (self._path.read_bytes() if self._path.exists() else b""):
+        if content and content != self._path.read_bytes():
             with atomic(self._path) as file:
                 file.write(content)
         self._records = {record.id: [record] for record in latest}

@@ -77,6 +77,12 @@ class _Version:
         return all(not mine or not theirs or mine == theirs for mine, theirs in pairs)
 
 
+def without_password(url: str) -> str:
+    """An address as it may be shown: without the name and password that it may carry."""
+    address = urlsplit(url)
+    return address._replace(netloc=address.netloc.rpartition("@")[2]).geturl()
+
+
 def begin_anew(target: Path) -> None:
     """Forget what was fetched of a file so far."""
     part_of(target).unlink(missing_ok=True)
@@ -127,10 +133,10 @@ def download(
                 if n_alike >= failure.tries or pause > LONGEST_PAUSE_SECONDS:
                     tried = f" (the last of {len(failures)} tries)" if len(failures) > 1 else ""
                     raise SourceError(
-                        f"{target.name}: {url} {failure}{tried}; try again later (what is there is continued), or name"
-                        f" another place with {option}=URL_OR_FILE"
+                        f"{target.name}: {without_password(url)} {failure}{tried}; try again later (what is there is"
+                        f" continued), or name another place with {option}=URL_OR_FILE"
                     ) from error
-                say(f"{target.name}: {urlsplit(url).netloc} {failure}; trying again in {pause:.1f} s")
+                say(f"{target.name}: {urlsplit(url).hostname} {failure}; trying again in {pause:.1f} s")
                 time.sleep(pause)
             else:
                 return part

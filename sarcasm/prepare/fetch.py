@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sarcasm.errors import SourceError
 from sarcasm.files import atomic, part_of, set_aside, sha256
-from sarcasm.prepare.download import Advance, begin_anew, download
+from sarcasm.prepare.download import Advance, begin_anew, download, without_password
 from sarcasm.prepare.source import Source
 
 WRONG_FILES = 3
@@ -47,15 +47,19 @@ def fetch(
         return found
 
     if source.local is not None:
-        _copy(source, source.local, target, advance, fault_of)
+        part = _copy(source, source.local, target, advance, fault_of)
     else:
-        _download(source, target, advance, say, fault_of)
+        part = _download(source, target, advance, say, fault_of)
     if source.sha256 is None:
-        digest = sha256(target)
+        digest = sha256(part)
         with atomic(_note(target)) as file:
             # The form of sha256sum, which can check it.
             file.write(f"{digest}  {target.name}\n".encode())
         say(f"{target.name}: sha256 {digest}; pin it with source.{source.name}.sha256={digest}")
+    if target.exists() and sha256(target) != sha256(part):
+        set_aside(target)
+    part.replace(target)
+    begin_anew(target)
 
 
 def noted_sha256(target: Path) -> str | None:
@@ -70,7 +74,7 @@ def _note(target: Path) -> Path:
     return target.with_name(f"{target.name}.sha256")
 
 
-def _copy(source: Source, local: Path, target: Path, advance: Advance, fault_of: Callable[[Path], str | None]) -> None:
+def _copy(source: Source, local: Path, target: Path, advance: Advance, fault_of: Callable[[Path], str | None]) -> Path:
     try:
         if fault := fault_of(local):
             raise SourceError(f"{source.option}: {local} {fault}; name another file with {source.option}=FILE")
@@ -78,7 +82,7 @@ def _copy(source: Source, local: Path, target: Path, advance: Advance, fault_of:
         advance(local.stat().st_size, local.stat().st_size)
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
         raise SourceError(f"{source.option}: {local} is no file ({error.strerror}); name one there") from error
-    _put(part_of(target), target, source)
+    return part_of(target)
 
 
 def _download(
@@ -87,26 +91,18 @@ def _download(
     advance: Advance,
     say: Callable[[str], None],
     fault_of: Callable[[Path], str | None],
-) -> None:
+) -> Path:
     url = source.url or ""
     for n_tries in range(1, WRONG_FILES + 1):
         part = download(url, target, source.bytes, source.option, advance, say)
         fault = fault_of(part)
         if not fault:
-            _put(part, target, source)
-            begin_anew(target)
-            return
+            return part
         # Nothing of it may be continued.
         begin_anew(target)
         if n_tries < WRONG_FILES:
             say(f"{target.name}: what came {fault}; fetching it again")
     raise SourceError(
-        f"{target.name}: {url} was fetched {WRONG_FILES} times and {fault}; name another place with {source.option}="
-        f"URL_OR_FILE, or, if this one is meant, its hash with source.{source.name}.sha256=..."
+        f"{target.name}: {without_password(url)} was fetched {WRONG_FILES} times and {fault}; name another place with"
+        f" {source.option}=URL_OR_FILE, or, if this one is meant, its hash with source.{source.name}.sha256=..."
     )
-
-
-def _put(part: Path, target: Path, source: Source) -> None:
-    if target.exists() and sha256(target) != sha256(part) and source.fault_of(target):
-        set_aside(target)
-    part.replace(target)

@@ -6,9 +6,8 @@ source in the same way. A file without any record is somebody's own: it is used 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -71,9 +70,14 @@ def look(folder: Path, ids: Collection[str], is_current: Callable[[Record], bool
 
 
 class Filling:
-    """A folder while clips are put into it."""
+    """A folder while clips are put into it, by this process alone.
+
+    Args:
+        folder: the prepared folder; made if need be.
+    """
 
     def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
         self._journal = Journal(folder)
 
@@ -95,27 +99,19 @@ class Filling:
         part_of(target).replace(target)
         return kept
 
-    def close(self) -> None:
-        """Put the manifest in order."""
-        self._journal.close()
 
-
-@contextmanager
-def filling(folder: Path) -> Iterator[Filling]:
-    """Open a folder for new clips, and leave its manifest in order, however the block ends.
-
-    The caller sees to it that no other process does the same.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    _sweep(folder)
-    opened = Filling(folder)
-    try:
-        yield opened
-    finally:
-        _sweep(folder)
-        opened.close()
-
-
-def _sweep(folder: Path) -> None:
+def sweep(folder: Path) -> None:
+    """Remove what was left half-written; the caller sees to it that no other process is at it."""
     for left in folder.glob(f".*{PART}"):
         left.unlink()
+
+
+def settle(folder: Path) -> None:
+    """Put a folder in order: its manifest, and what a killed process left; used by one process at a time.
+
+    Raises:
+        OSError: the disk is full, or the folder cannot be written.
+    """
+    sweep(folder)
+    if folder.is_dir():
+        Journal(folder).close()

@@ -23,9 +23,9 @@ from sarcasm.corpus.provenance import Record, read_records
 from sarcasm.errors import ConfigError, SourceError
 from sarcasm.files import lock, sha256
 from sarcasm.prepare.clips import ClipWork, DenoiseClip, ExtractClip, extract_parameters, make
-from sarcasm.prepare.download import Advance
+from sarcasm.prepare.download import Advance, begin_anew
 from sarcasm.prepare.fetch import fetch, noted_sha256
-from sarcasm.prepare.folder import Filling, Look, filling, look, path_of
+from sarcasm.prepare.folder import Filling, Look, look, path_of, settle, sweep
 from sarcasm.prepare.options import Preparation
 from sarcasm.prepare.recipes import ALL, CLIPS, DENOISED, ORIGINAL, WEIGHTS, Recipe
 from sarcasm.prepare.source import Source
@@ -152,8 +152,7 @@ class Weights:
         """
         with lock(self._folder):
             for source, target in self._files():
-                if is_wanted(source, target, self._wish.is_forced):
-                    fetch_shown(source, target, show)
+                fetch_if_wanted(source, target, self._wish.is_forced, show)
 
     def _files(self) -> Iterator[tuple[Source, Path]]:
         for name, file in WEIGHTS.items():
@@ -213,14 +212,14 @@ class Clips:
             yield from self._run(show)
 
     def _run(self, show: Show) -> Iterator[Outcome]:
-        if is_wanted(self._labels_source, self._labels, self._wish.is_forced):
-            fetch_shown(self._labels_source, self._labels, show)
+        fetch_if_wanted(self._labels_source, self._labels, self._wish.is_forced, show)
         ids = [each.id for each in self._utterances]
         cleaned = self._look_denoised(ids) if DENOISED in self._folders else None
         originals = self._look_original(ids, cleaned)
         failed: dict[str, str] = {}
         if originals.todo:
             failed = self._make_originals(originals, show)
+        settle(self._root / ORIGINAL)
         if ORIGINAL in self._folders:
             yield self._outcome(ORIGINAL, ids, len(originals.todo) - len(failed), failed)
         if cleaned is None:
@@ -241,6 +240,7 @@ class Clips:
         n_todo = len(works)
         if works:
             missing |= self._make(folder, "free from noise", works, show)
+        settle(folder)
         yield self._outcome(DENOISED, ids, n_todo - len(missing.keys() & {work.id for work in works}), missing)
 
     @cached_property
@@ -317,10 +317,8 @@ class Clips:
             SourceError: they cannot be had, or none is among them.
         """
         source = self._videos_source
-        if self._is_archive_wanted:
-            if source.url is None:
-                raise source.without_address()
-            fetch_shown(source, self._archive, show, archive_fault)
+        if source.local is None:
+            fetch_if_wanted(source, self._archive, self._wish.is_forced, show, archive_fault)
         videos = find_videos(self._videos_place, self._recipe.folder, self._recipe.video, ids, source.option)
         if not videos:
             name = self._recipe.video.format(id=min(ids))
@@ -351,14 +349,18 @@ class Clips:
 
     def _make(self, folder: Path, title: str, works: Sequence[ClipWork], show: Show) -> dict[str, str]:
         """Make clips; id -> reason of those where that failed."""
-        failed = {}
-        with filling(folder) as open_folder, show.clips(title, len(works)) as advance:
-            for work, made in in_processes(make, works, self._wish.preparation.n_workers):
-                if isinstance(made, Record):
-                    _put(open_folder, made, show)
-                else:
-                    failed[work.id] = made or ABORTED
-                advance()
+        failed: dict[str, str] = {}
+        filling = Filling(folder)
+        try:
+            with show.clips(title, len(works)) as advance:
+                for work, made in in_processes(make, works, self._wish.preparation.n_workers):
+                    if isinstance(made, Record):
+                        _put(filling, made, show)
+                    else:
+                        failed[work.id] = made or ABORTED
+                    advance()
+        finally:
+            sweep(folder)
         return failed
 
     def _clips_outlook(self, title: str, name: str, found: Look, n_all: int, seconds: float) -> Outlook:
@@ -441,23 +443,31 @@ def is_wanted(source: Source, target: Path, is_forced: bool) -> bool:
             f"{target} {fault}; fetch it anew with --force, which keeps this one as {target.name}.kept, or, if this one"
             f" is meant, take it as it is with {checks}"
         )
-    return fault is not None
+    return bool(fault) or (is_forced and noted_sha256(target) not in (None, sha256(target)))
 
 
-def fetch_shown(
-    source: Source, target: Path, show: Show, verify: Callable[[Path], str | None] = lambda _: None
+def fetch_if_wanted(
+    source: Source, target: Path, is_forced: bool, show: Show, verify: Callable[[Path], str | None] = lambda _: None
 ) -> None:
-    """Fetch a file and show how far it is."""
-    with show.bytes(target.name) as advance:
-        fetch(source, target, advance, show.note, verify)
+    """Fetch a file that is not there, or not the right one, and show how far it is.
+
+    Raises:
+        SourceError: see `is_wanted` and `fetch`.
+    """
+    if is_wanted(source, target, is_forced):
+        with show.bytes(target.name) as advance:
+            fetch(source, target, advance, show.note, verify)
+    else:
+        # What a process left that was killed just after the last step.
+        begin_anew(target)
 
 
 def _n_fetched(source: Source, n_bytes: int) -> int:
     return n_bytes if source.local is None else 0
 
 
-def _put(open_folder: Filling, record: Record, show: Show) -> None:
-    if kept := open_folder.put(record):
+def _put(filling: Filling, record: Record, show: Show) -> None:
+    if kept := filling.put(record):
         show.note(f"{record.file} was changed since it was made, or not made here; it is kept as {kept.name}")
 
 

@@ -64,7 +64,9 @@ class Video:
             else:
                 content = self.container.read_bytes()
         except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
-            raise VideoError(f"{self.container}: {self.member} is damaged ({error}); fetch the archive anew") from error
+            raise VideoError(
+                f"{self.container}: {self.member} is damaged ({error}); fetch the archive anew with --force"
+            ) from error
         except (OSError, KeyError) as error:
             raise VideoError(f"{self.container} cannot be read ({error})") from error
         return io.BytesIO(content), hashlib.sha256(content).hexdigest()
