@@ -262,7 +262,7 @@ def test_labels_that_are_no_json_are_broken(folder):
     assert findings[0].state is State.broken
 
 
-@given(seed=st.integers(0, 2**16), gain=st.sampled_from([0.5, 0.9, 1.1]))
+@given(seed=st.integers(1000, 2**16), gain=st.sampled_from([0.5, 0.9, 1.1]))
 @settings(deadline=None, max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_clip_that_is_only_alike_is_not_identical(folder, seed, gain):
     write(folder / "audio" / "1_60.wav", voice(SECONDS, 16_000, seed))
