@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from sarcasm.tensorflow_runtime import load_tensorflow
-from sarcasm.vggish import Engine, Postprocessor, VGGish
+from sarcasm.vggish import Engine, Layer, Postprocessor, VGGish
 from sarcasm.vggish.constants import variable_shapes
 from sarcasm.vggish.network import embeddings_of
 from sarcasm.vggish.network_check import check, plain_embedding
@@ -57,13 +57,26 @@ def test_the_graph_has_the_checkpoints_variables_and_trains_none_away():
     assert sum(np.prod(shape) for shape in found.values()) == 72_141_184
 
 
-@pytest.mark.parametrize(("training", "n_trainable"), [(False, 0), (True, 18)])
-def test_variables_are_trainable_where_asked_for(training, n_trainable):
+@pytest.mark.parametrize(
+    ("layer", "train_from", "n_trainable"),
+    [(Layer.fc2, None, 0), (Layer.fc2, "conv1", 18), (Layer.fc2, "conv4", 10), (Layer.fc2, "fc2", 2)]
+    + [(Layer.pool4, None, 0), (Layer.pool4, "conv2", 10), (Layer.pool4, "conv4", 4)],
+)
+def test_variables_are_trainable_from_a_block_on(layer, train_from, n_trainable):
     tf = load_tensorflow().compat.v1
     with tf.Graph().as_default():
-        embeddings_of(tf.placeholder(tf.float32, [None, 96, 64]), training)
+        embeddings_of(tf.placeholder(tf.float32, [None, 96, 64]), layer, train_from)
         assert len(tf.trainable_variables()) == n_trainable
-        assert len(tf.model_variables()) == len(tf.global_variables()) == 18
+        assert len(tf.model_variables()) == len(tf.global_variables()) == (18 if layer is Layer.fc2 else 12)
+
+
+@pytest.mark.parametrize("engine", [Engine.graph, Engine.winograd])
+def test_pool4_is_the_mean_of_the_last_convolution(v1_checkpoint, reference_weights, reference, engine):
+    with VGGish(v1_checkpoint, engine, Layer.pool4) as network:
+        found = network.embed(reference.all_examples[::7])
+    expected = [plain_embedding(each, reference_weights, Layer.pool4) for each in reference.all_examples[::7]]
+    assert found.shape == (len(expected), 512)
+    np.testing.assert_allclose(found, expected, atol=1e-4 * np.std(expected))
 
 
 def test_plain_numpy_gives_the_references_embeddings(reference, reference_weights):
@@ -116,7 +129,7 @@ def test_random_weights_keep_activations_at_one_scale():
 def test_auto_falls_back_to_the_graph_and_says_so(monkeypatch, caplog, v1_checkpoint, reference):
     from sarcasm.vggish import winograd
 
-    def fails(weights):
+    def fails(weights, layer):
         raise RuntimeError("no such processor")
 
     monkeypatch.setattr(winograd, "WinogradNetwork", fails)

@@ -3,6 +3,8 @@
 Source: vggish_params.py and vggish_slim.py (tensorflow/models, research/audioset/vggish).
 """
 
+from enum import Enum
+
 SAMPLE_RATE_HZ = 16_000
 
 # Frames: 25 ms every 10 ms.
@@ -26,6 +28,21 @@ EXAMPLE_SAMPLES = WINDOW_SAMPLES + (EXAMPLE_FRAMES - 1) * HOP_SAMPLES
 """The fewest samples that make an example: 0.975 s."""
 
 EMBEDDING_SIZE = 128
+LAST_CHANNELS = 512
+"""Of the last convolution."""
+
+
+class Layer(Enum):
+    """What is taken from the network: its end, or its last convolution, pooled and averaged over time and frequency."""
+
+    fc2 = "fc2"
+    pool4 = "pool4"
+
+    @property
+    def size(self) -> int:
+        """Values for an example."""
+        return EMBEDDING_SIZE if self is Layer.fc2 else LAST_CHANNELS
+
 
 INITIAL_DEVIATION = 0.01
 """Standard deviation of the truncated normal that weights are drawn from where training starts anew; biases are 0."""
@@ -35,13 +52,16 @@ LAYERS: dict[str, tuple[int, ...]] = {
     "conv2": (3, 3, 64, 128),
     "conv3/conv3_1": (3, 3, 128, 256),
     "conv3/conv3_2": (3, 3, 256, 256),
-    "conv4/conv4_1": (3, 3, 256, 512),
-    "conv4/conv4_2": (3, 3, 512, 512),
+    "conv4/conv4_1": (3, 3, 256, LAST_CHANNELS),
+    "conv4/conv4_2": (3, 3, LAST_CHANNELS, LAST_CHANNELS),
     "fc1/fc1_1": (12_288, 4096),
     "fc1/fc1_2": (4096, 4096),
     "fc2": (4096, EMBEDDING_SIZE),
 }
 """Scope of each layer -> shape of its weights: height, width, inputs, outputs; or inputs, outputs."""
+
+BLOCKS = tuple(dict.fromkeys(scope.partition("/")[0] for scope in LAYERS))
+"""What the layers are called from the input on, pairs of one size by one name: conv1, conv2, conv3, conv4, fc1, fc2."""
 
 
 def variable_shapes() -> dict[str, tuple[int, ...]]:

@@ -38,6 +38,7 @@ class VGGish:
         checkpoint: the released vggish_model.ckpt (V1 format) or the prefix of a V2 checkpoint.
         engine: `graph` is the tf-slim definition, `winograd` the same values faster on a CPU; `auto` takes winograd,
             and the graph where that does not run or gives other values.
+        layer: what is taken from the network.
 
     Attributes:
         weights_fingerprint: "sha256:..." of the weights, or "random:seed".
@@ -46,22 +47,22 @@ class VGGish:
         WeightsError: the checkpoint is missing, damaged, or of another network.
     """
 
-    def __init__(self, checkpoint: Path | str, engine: Engine = Engine.auto) -> None:
+    def __init__(self, checkpoint: Path | str, engine: Engine = Engine.auto, layer: c.Layer = c.Layer.fc2) -> None:
         weights = read_checkpoint(Path(checkpoint))
         self.weights_fingerprint = fingerprint(weights)
-        self._network = _network(weights, engine)
+        self._layer, self._network = layer, _network(weights, engine, layer)
 
     @classmethod
-    def random(cls, seed: int, engine: Engine = Engine.auto) -> VGGish:
+    def random(cls, seed: int, engine: Engine = Engine.auto, layer: c.Layer = c.Layer.fc2) -> VGGish:
         """A network of random weights: made up, where there is no checkpoint.
 
         Args:
             seed: of the weights.
-            engine: as above.
+            engine, layer: as above.
         """
         made = cls.__new__(cls)
         made.weights_fingerprint = f"random:{seed}"
-        made._network = _network(random_weights(seed), engine)
+        made._layer, made._network = layer, _network(random_weights(seed), engine, layer)
         return made
 
     def embed(self, examples: np.ndarray) -> np.ndarray:
@@ -71,7 +72,7 @@ class VGGish:
             examples: floating [n, 96, 64], log-mel; n may be 0.
 
         Returns:
-            float32 [n, 128], before any activation.
+            float32 [n, 128], before any activation; or [n, 512] of `pool4`.
 
         Raises:
             ValueError: another shape.
@@ -79,7 +80,7 @@ class VGGish:
         examples = np.asarray(examples, np.float32)
         if examples.ndim != 3 or examples.shape[1:] != (c.EXAMPLE_FRAMES, c.N_MEL_BANDS):
             raise ValueError(f"examples are [n, {c.EXAMPLE_FRAMES}, {c.N_MEL_BANDS}], not {list(examples.shape)}")
-        embeddings = np.empty((len(examples), c.EMBEDDING_SIZE), np.float32)
+        embeddings = np.empty((len(examples), self._layer.size), np.float32)
         for start in range(0, len(examples), BATCH_EXAMPLES):
             batch = slice(start, start + BATCH_EXAMPLES)
             embeddings[batch] = self._network.embed(examples[batch])
@@ -98,10 +99,10 @@ class VGGish:
         self.close()
 
 
-def _network(weights: Weights, engine: Engine) -> GraphNetwork | WinogradNetwork:
+def _network(weights: Weights, engine: Engine, layer: c.Layer) -> GraphNetwork | WinogradNetwork:
     if engine is not Engine.graph:
         try:
-            return _winograd_network(weights)
+            return _winograd_network(weights, layer)
         except Exception as error:
             if engine is Engine.winograd:
                 raise
@@ -109,16 +110,16 @@ def _network(weights: Weights, engine: Engine) -> GraphNetwork | WinogradNetwork
             logger.warning("embedding.engine=graph is used, since winograd does not run here: %s", error)
     from sarcasm.vggish.network import GraphNetwork
 
-    return GraphNetwork(weights)
+    return GraphNetwork(weights, layer)
 
 
-def _winograd_network(weights: Weights) -> WinogradNetwork:
+def _winograd_network(weights: Weights, layer: c.Layer) -> WinogradNetwork:
     from sarcasm.vggish.network_check import check
     from sarcasm.vggish.winograd import WinogradNetwork
 
-    network = WinogradNetwork(weights)
+    network = WinogradNetwork(weights, layer=layer)
     try:
-        check(network.embed, weights)
+        check(network.embed, weights, layer)
     except BaseException:
         network.close()
         raise

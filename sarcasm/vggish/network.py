@@ -19,39 +19,46 @@ from sarcasm.vggish import constants as c
 from sarcasm.vggish.checkpoint import Weights
 
 
-def embeddings_of(examples: Any, training: bool = False) -> Any:
-    """Build the network in TensorFlow's current graph.
+def embeddings_of(examples: Any, layer: c.Layer = c.Layer.fc2, train_from: str | None = None) -> Any:
+    """Build the network in TensorFlow's current graph, as far as it is needed.
 
     Args:
         examples: tensor, float32 [n, 96, 64].
-        training: whether the 18 variables are trainable.
+        layer: what is taken from it.
+        train_from: the first of `constants.BLOCKS` whose variables are trainable; None trains none.
 
     Returns:
-        tensor, float32 [n, 128].
+        tensor, float32 [n, 128], or [n, 512] of `pool4`.
     """
     tf, slim = load_tensorflow().compat.v1, load_tf_slim()
+    trained = () if train_from is None else c.BLOCKS[c.BLOCKS.index(train_from) :]
+
+    def in_block(scope: str) -> dict[str, Any]:
+        return {"scope": scope, "trainable": scope in trained}
+
     with (
         building_a_graph(),
         tf.variable_scope("vggish"),
         slim.arg_scope(
             [slim.conv2d, slim.fully_connected],
             weights_initializer=tf.truncated_normal_initializer(stddev=c.INITIAL_DEVIATION),
-            trainable=training,
         ),
         slim.arg_scope([slim.max_pool2d], stride=2, padding="SAME"),
     ):
         net = tf.reshape(examples, [-1, c.EXAMPLE_FRAMES, c.N_MEL_BANDS, 1])
-        net = slim.conv2d(net, 64, [3, 3], scope="conv1")
+        net = slim.conv2d(net, 64, [3, 3], **in_block("conv1"))
         net = slim.max_pool2d(net, [2, 2], scope="pool1")
-        net = slim.conv2d(net, 128, [3, 3], scope="conv2")
+        net = slim.conv2d(net, 128, [3, 3], **in_block("conv2"))
         net = slim.max_pool2d(net, [2, 2], scope="pool2")
-        net = slim.repeat(net, 2, slim.conv2d, 256, [3, 3], scope="conv3")
+        net = slim.repeat(net, 2, slim.conv2d, 256, [3, 3], **in_block("conv3"))
         net = slim.max_pool2d(net, [2, 2], scope="pool3")
-        net = slim.repeat(net, 2, slim.conv2d, 512, [3, 3], scope="conv4")
+        net = slim.repeat(net, 2, slim.conv2d, c.LAST_CHANNELS, [3, 3], **in_block("conv4"))
         net = slim.max_pool2d(net, [2, 2], scope="pool4")
+        if layer is c.Layer.pool4:
+            return tf.reduce_mean(net, [1, 2])
         net = slim.flatten(net)
-        net = slim.repeat(net, 2, slim.fully_connected, 4096, scope="fc1")
-        return slim.fully_connected(net, c.EMBEDDING_SIZE, activation_fn=None, scope="fc2")
+        net = slim.repeat(net, 2, slim.fully_connected, 4096, **in_block("fc1"))
+        return slim.fully_connected(net, c.EMBEDDING_SIZE, activation_fn=None, **in_block("fc2"))
 
 
 class GraphNetwork:
@@ -59,13 +66,14 @@ class GraphNetwork:
 
     Args:
         weights: see `Weights`.
+        layer: what is taken from it.
     """
 
-    def __init__(self, weights: Weights) -> None:
+    def __init__(self, weights: Weights, layer: c.Layer = c.Layer.fc2) -> None:
         tf = load_tensorflow().compat.v1
         with tf.Graph().as_default() as graph:
             self._examples = tf.placeholder(tf.float32, [None, c.EXAMPLE_FRAMES, c.N_MEL_BANDS])
-            self._embeddings = embeddings_of(self._examples)
+            self._embeddings = embeddings_of(self._examples, layer)
             self._session = tf.Session(graph=graph)
             for variable in tf.global_variables("vggish/"):
                 # In place of what it would be drawn from; `variable.load` does the same, and warns of its end.
@@ -73,7 +81,7 @@ class GraphNetwork:
                 self._session.run(variable.initializer, {drawn: weights[variable.op.name]})
 
     def embed(self, examples: np.ndarray) -> np.ndarray:
-        """Examples float32 [n, 96, 64] -> embeddings float32 [n, 128], all n at once."""
+        """Examples float32 [n, 96, 64] -> embeddings float32 [n, D], all n at once."""
         return self._session.run(self._embeddings, {self._examples: examples})
 
     def close(self) -> None:

@@ -19,12 +19,13 @@ POOLED = ("conv1", "conv2", "conv3/conv3_2", "conv4/conv4_2")
 """Layers that a 2 x 2 max-pool follows."""
 
 
-def check(embed: Callable[[np.ndarray], np.ndarray], weights: Weights) -> None:
+def check(embed: Callable[[np.ndarray], np.ndarray], weights: Weights, layer: c.Layer = c.Layer.fc2) -> None:
     """Compare a network with plain numpy.
 
     Args:
-        embed: examples float32 [n, 96, 64] -> embeddings float32 [n, 128].
+        embed: examples float32 [n, 96, 64] -> embeddings float32 [n, D].
         weights: of that network.
+        layer: what is taken from it.
 
     Raises:
         RuntimeError: its embedding of a fixed example is another one.
@@ -32,27 +33,29 @@ def check(embed: Callable[[np.ndarray], np.ndarray], weights: Weights) -> None:
     # Noise at the level of speech: log-mel lies between ln 0.01 and about 2.
     example = np.random.default_rng(0).normal(-2, 1.5, (c.EXAMPLE_FRAMES, c.N_MEL_BANDS)).astype(np.float32)
     with np.errstate(all="ignore"):  # weights that overflow do so in both
-        expected = plain_embedding(example, weights)
+        expected = plain_embedding(example, weights, layer)
         difference = np.abs(embed(example[np.newaxis])[0] - expected).max()
         is_equal = bool(difference <= TOLERANCE * expected.std())
     if np.all(np.isfinite(expected)) and not is_equal:
         raise RuntimeError(f"its embedding of a test example is off by {difference:.1e}")
 
 
-def plain_embedding(example: np.ndarray, weights: Weights) -> np.ndarray:
-    """Example float32 [96, 64] -> embedding float32 [128], by the definition of each layer."""
+def plain_embedding(example: np.ndarray, weights: Weights, layer: c.Layer = c.Layer.fc2) -> np.ndarray:
+    """Example float32 [96, 64] -> embedding float32 [D], by the definition of each layer."""
     values = example[..., np.newaxis]
-    for layer, shape in c.LAYERS.items():
-        kernel, biases = weights[f"vggish/{layer}/weights"], weights[f"vggish/{layer}/biases"]
+    for scope, shape in c.LAYERS.items():
+        kernel, biases = weights[f"vggish/{scope}/weights"], weights[f"vggish/{scope}/biases"]
         if len(shape) == 4:
             # [height, width, inputs, 3, 3]: what lies under the kernel at each place, zeros beyond the border.
             under = np.lib.stride_tricks.sliding_window_view(np.pad(values, ((1, 1), (1, 1), (0, 0))), (3, 3), (0, 1))
             values = np.tensordot(under, kernel, ([3, 4, 2], [0, 1, 2])) + biases
+        elif layer is c.Layer.pool4:
+            return values.mean(axis=(0, 1))
         else:
             values = values.reshape(-1) @ kernel + biases
-        if layer != "fc2":
+        if scope != "fc2":
             values = np.maximum(values, 0)
-        if layer in POOLED:
+        if scope in POOLED:
             height, width, channels = values.shape
             values = values.reshape(height // 2, 2, width // 2, 2, channels).max(axis=(1, 3))
     return values

@@ -38,6 +38,8 @@ from types import TracebackType
 
 import numpy as np
 
+from sarcasm.vggish.constants import Layer
+
 FloatArray = np.ndarray
 
 HEIGHT, WIDTH = 96, 64
@@ -194,13 +196,14 @@ class WinogradNetwork:
     Args:
         weights: name in the checkpoint -> float32 array: `vggish/conv1/weights` [3, 3, 1, 64] and the 17 others.
         threads: how many work at once; None for as many as this process has processors.
+        layer: what is taken from the network.
 
     Raises:
         KeyError: a variable is missing.
         ValueError: a variable has another shape, or `threads` is below 1.
     """
 
-    def __init__(self, weights: Mapping[str, FloatArray], threads: int | None = None) -> None:
+    def __init__(self, weights: Mapping[str, FloatArray], threads: int | None = None, layer: Layer = Layer.fc2) -> None:
         from sarcasm.vggish import winograd_kernels as kernels
 
         self._kernels = kernels
@@ -216,7 +219,9 @@ class WinogradNetwork:
         self._fully_connected = [
             FullyConnected(*_variables(weights, scope, shape), is_rectified)
             for scope, shape, is_rectified in FULLY_CONNECTED
+            if layer is Layer.fc2
         ]
+        self._layer = layer
         self._images = [_images(EXAMPLES_PER_THREAD) for _ in range(self._n_threads)]
         self._workspaces = [Workspace(n_channels=MAP[-1]) for _ in range(self._n_threads)]
         # Compiles what numba has not cached: whoever builds a network learns here whether it runs.
@@ -229,14 +234,14 @@ class WinogradNetwork:
             examples: float32 [n, 96, 64], log-mel; n may be 0. One that holds NaN becomes NaN and leaves others alone.
 
         Returns:
-            float32 [n, 128].
+            float32 [n, 128], or [n, 512] of `pool4`.
 
         Raises:
             ValueError: another shape.
         """
         if examples.shape[1:] != (HEIGHT, WIDTH):
             raise ValueError(f"examples have shape {examples.shape}, not (n, {HEIGHT}, {WIDTH})")
-        embeddings = np.empty((len(examples), self._fully_connected[-1].n_outputs), np.float32)
+        embeddings = np.empty((len(examples), self._layer.size), np.float32)
         step = EXAMPLES_PER_THREAD * self._n_threads
         with self._lock:
             for start in range(0, len(examples), step):
@@ -259,6 +264,8 @@ class WinogradNetwork:
         # Rows beyond the examples fill the last group; what is computed for them is dropped.
         maps = zeros(-(-len(examples) // self._kernels.GROUP) * self._kernels.GROUP, *MAP)
         self._in_threads(lambda thread, part: self._convolve(thread, examples[part], maps[part]), len(examples))
+        if self._layer is Layer.pool4:
+            return maps[: len(examples)].mean(axis=(1, 2))
         rows = maps.reshape(len(maps), -1)
         for layer in self._fully_connected:
             rows = self._connect(layer, rows)
