@@ -1,92 +1,185 @@
 """Train and score one way of hearing sarcasm, and record it in MLflow.
 
 python train.py dataset=denoised head=big                  one run
+python train.py split=mustard_sd seeds=[0,1,2]             five folds, three times: a run that holds fifteen
 python train.py -m dataset=original,denoised pca=on,off    a sweep
 python train.py --help                                     every choice
 """
 
+from __future__ import annotations
+
+import json
 import sys
+from collections.abc import Mapping
+from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
 
 import hydra
+import numpy as np
 from omegaconf import DictConfig, OmegaConf
 
 from sarcasm import console
-from sarcasm.config import Config, identity, leaves, parse, run_name
+from sarcasm.config import Config, identity, leaves, parse, run_name, schemas
 from sarcasm.project import PROJECT
 
+if TYPE_CHECKING:
+    from sarcasm.embeddings import Copies, Table
+    from sarcasm.scoring import Predictions
+    from sarcasm.splits import Fold
+    from sarcasm.tracking import Tracked
 
-def run(config: Config, cfg: DictConfig) -> None:
+
+def run(config: Config, cfg: DictConfig, tags: Mapping[str, str] | None = None) -> str:
     """Go from a config to a tracked score.
 
     Args:
         config: the options, checked.
         cfg: the same as Hydra composed it, to be recorded.
+        tags: of the run, beyond what it is tagged with anyway.
+
+    Returns:
+        The run's id.
 
     Raises:
         SarcasmError: something the user can put right; the message says how.
     """
     # Here, not above: --help and --cfg must answer without loading TensorFlow.
-    from sarcasm import embeddings, features, fit, report, scoring, splits, tracking
+    from sarcasm import embeddings, report, scoring, splits, tracking
 
     corpus = config.dataset.read()
     name, options = run_name(config), leaves(cfg)
-    tags = {"split.protocol": config.split.name, "config.hash": identity(cfg)}
-    with tracking.start(config.tracking, PROJECT, run_name=name, params=options, tags=tags) as tracked:
+    named = {"split.protocol": config.split.name, "config.schemas": json.dumps(schemas(cfg))}
+    with tracking.start(
+        config.tracking, PROJECT, run_name=name, params=options, tags=named | dict(tags or {})
+    ) as tracked:
         tracked.log_text(OmegaConf.to_yaml(cfg, resolve=True), "config.yaml")
+        reading = embeddings.Reading(config.resampler, config.dataset.bad_clips, config.dataset.short_clips)
         with tracked.time("embed"), console.track("embedding") as track:
-            reading = embeddings.Reading(config.resampler, config.dataset.bad_clips, config.dataset.short_clips)
-            table = embeddings.tabulate(corpus, config.embedding, config.pca, reading, track)
+            table = embeddings.tabulate(corpus, config.embedding, config.pca, reading, track).pooled(config.pool)
         tracked.log_dataset(config.dataset.name, corpus.fingerprint, config.dataset.source, len(corpus.utterances))
+
+        # What leaks is looked for before any score is seen.
+        share, seeds = config.trainer.validation_share, config.fit_seeds
         folds = config.split.folds(table, config.seed)
-        leakage = splits.leakage(folds, table)
+        folds = splits.with_validation(folds, config.split, table, share, config.seed, config.choosers)
+        audit = splits.audit(folds, table, config.split)
         clips = report.clips(corpus, table)
+        cautions = report.cautions(corpus, table, folds, audit)
+        console.say_cautions(cautions)
         tracked.log_json(clips, "clips.json")
         tracked.log_metrics({f"clips/{kind}": len(ids) for kind, ids in clips.items()})
-        cautions = report.cautions(corpus, table, folds, leakage)
-        console.say_cautions(cautions)
+        tracked.log_text(audit.overlaps_csv(), "audit/overlaps.csv")
+        tracked.log_text(audit.balances_csv(), "audit/balances.csv")
+        content = {
+            "dataset.fingerprint": corpus.fingerprint,
+            "embedding.weights": table.weights,
+            "pca.parameters": table.pca,
+        }
         tracked.log_tags(
-            {
-                "dataset.fingerprint": corpus.fingerprint,
+            content
+            | audit.tags()
+            | {
+                "config.hash": identity(cfg, *content.values()),
                 "dataset.made_up": str(corpus.is_made_up).lower(),
-                "embedding.weights": table.weights,
-                "pca.parameters": table.pca,
-                "split.leaky": str(leakage.is_leaky).lower(),
+                "split.leaky": str(audit.is_leaky).lower(),
                 "cautions": "\n".join(cautions),
             }
         )
+        audit.refuse(config.split.name)
 
-        predictions, losses = [], {}
-        for fold in folds:
-            with tracked.time("fit"), console.track("training") as track:
-                transform = features.fit_transform(table.X[fold.train], table.fits_pca, config.scale)
-                X, y = transform(table.X[fold.train]), table.y[fold.train]
-                model = fit.fit(config.head, config.trainer, X, y, config.seed, tracked.log_step, track)
-            losses[fold.name] = model.losses
-            logits = model.logits(transform(table.X[fold.test]))
-            predictions.append(scoring.Predictions(fold.name, fold.test, logits))
-            with tracked.time("save"), TemporaryDirectory() as folder:
-                model.save(Path(folder, "saved_model"))
-                transform.save(Path(folder, "transform.npz"))
-                tracked.log_model(Path(folder), table.X.shape[1])
+        with tracked.time("augment"), console.track("copying") as track:
+            trained_on = np.unique(np.concatenate([fold.train for fold in folds]))
+            copies = embeddings.tabulate_copies(
+                corpus, table, trained_on, config.embedding, config.pca, reading, config.augment, config.seed, track
+            ).pooled(config.pool)
 
-        levels = scoring.levels(predictions, table, config.decision)
-        scores = {
-            level.name: scoring.score(level.labels, level.probability, level.decisions, config.decision)
-            for level in levels
-        }
-        baselines = scoring.baselines(folds, table)
-        tracked.log_metrics(scoring.metrics(scores, baselines))
-        facts = report.facts(table, folds, config.dataset.name, config.pca.enabled, config.head.name, config.split.name)
+        fits = [(fold, seed) for seed in seeds for fold in folds]
+        tested, validated, losses, run_ids = [], [], {}, []
+        for fold, seed in fits:
+            fit_name = f"{fold.name}-s{seed}"
+            part = (
+                nullcontext(tracked)
+                if len(fits) == 1
+                else tracked.child(f"{name}-{fit_name}", options | {"seed": seed, "fold": fold.name}, named)
+            )
+            with part as recorded:
+                predictions, losses[fit_name] = fit_fold(config, table, copies, fold, seed, corpus.is_made_up, recorded)
+                tested.append(predictions["test"])
+                validated += [predictions["validation"]] if "validation" in predictions else []
+                run_ids.append(recorded.run_id)
+                if len(fits) > 1:
+                    log_fit(recorded, tested[-1], table, config)
+
+        result = scoring.result(tested, validated, folds, table, config.decision, config.seed)
+        tracked.log_metrics(result.metrics())
+        facts = report.facts(
+            table, folds, audit, config.dataset.name, config.embedding.name, config.head.name, config.split.name,
+            seeds, len(copies.copy),
+        )  # fmt: skip
         with tracked.time("report"), TemporaryDirectory() as folder:
-            report.write(Path(folder), name, facts, cautions, losses, levels, scores, baselines, table, options)
+            report.write(Path(folder), name, facts, cautions, losses, result, table, options)
+            if len(fits) > 1:
+                Path(folder, "fits.csv").write_text(report.fits_csv(run_ids, result.fits), encoding="utf-8")
             tracked.log_folder(Path(folder))
-    console.say_summary(facts, scores, baselines, tracked.run_id, tracked.where)
+    console.say_summary(facts, result, tracked.run_id, tracked.where)
+    return tracked.run_id
+
+
+def fit_fold(
+    config: Config, table: Table, copies: Copies, fold: Fold, seed: int, is_made_up: bool, recorded: Tracked
+) -> tuple[dict[str, Predictions], tuple[float, ...]]:
+    """Fit one fold once: whatever learns, learns from its training side.
+
+    Returns:
+        What the fit says of the test side, and of the validation side where there is one; and its losses.
+    """
+    from sarcasm import features, fit, heads, scoring
+
+    with recorded.time("fit"), console.track("training") as track:
+        own_copies = copies.of(table.utterance[fold.train])
+        transform = features.fit_transform(table.X[fold.train], table.fits_pca, config.scale)
+        X = transform(np.concatenate([table.X[fold.train], copies.X[own_copies]]))
+        y = np.concatenate([table.y[fold.train], table.utterance_labels[copies.utterance[own_copies]]])
+        held_out = fit.Rows(transform(table.X[fold.validation]), table.y[fold.validation])
+        validation = held_out if len(held_out.y) else None
+        head = heads.behind(config.embedding, config.head, is_made_up)
+        model = head.fit(config.trainer, fit.Rows(X, y), validation, seed, recorded.log_step, track)
+    with recorded.time("save"), TemporaryDirectory() as folder:
+        model.save(Path(folder, "saved_model"))
+        transform.save(Path(folder, "transform.npz"))
+        recorded.log_model(Path(folder), table.X.shape[1:])
+
+    sides = {"test": fold.test} | ({"validation": fold.validation} if validation else {})
+    said = {
+        side: scoring.Predictions(fold.name, rows, model.logits(transform(table.X[rows])), seed)
+        for side, rows in sides.items()
+    }
+    if config.decision is scoring.Decision.tuned:
+        threshold = scoring.tuned_threshold(said["validation"], table)
+        said = {side: replace(each, threshold=threshold) for side, each in said.items()}
+        recorded.log_metrics({"validation/threshold": threshold})
+    return said, model.losses
+
+
+def log_fit(recorded: Tracked, tested: Predictions, table: Table, config: Config) -> None:
+    """Keep what one fit among several decided, and what that is worth."""
+    from sarcasm import report, scoring
+
+    levels = scoring.levels([tested], table, config.decision)
+    scores = {level.name: scoring.score_level(level, config.decision) for level in levels}
+    recorded.log_metrics(
+        {f"test/{level}/{metric}": value for level, each in scores.items() for metric, value in each.metrics().items()}
+    )
+    with TemporaryDirectory() as folder:
+        report.write_decisions(Path(folder), levels, scores, table)
+        recorded.log_folder(Path(folder))
 
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="config")
-def main(cfg: DictConfig) -> None:
+def main(cfg: DictConfig) -> Any:
     """Check the config, then run."""
     with console.job():
         run(parse(cfg), cfg)

@@ -1,23 +1,30 @@
-"""The `sarcasm` command: prepare data, and check what is there.
+"""The `sarcasm` command: what comes before train.py, and what is asked of its runs.
 
 sarcasm prepare denoised                  everything that python train.py dataset=denoised needs of MUStARD
 sarcasm check denoised                    whether it is fit for use
+sarcasm probe dataset=denoised            what else the embeddings tell
+sarcasm compare RUN RUN                   what can be claimed of their difference
+sarcasm repeat RUN                        whether it comes out the same again
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import re
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from sarcasm import console
 from sarcasm import help as help_page
-from sarcasm.config import compose, did_you_mean, parse, parse_preparation
-from sarcasm.errors import SarcasmError
+from sarcasm.config import Config, compose, did_you_mean, leaves, parse, parse_preparation, run_name
+from sarcasm.errors import ConfigError, SarcasmError
 from sarcasm.project import PROJECT
+
+if TYPE_CHECKING:
+    from sarcasm.tracking import Recorded
 
 
 class _Parser(argparse.ArgumentParser):
@@ -34,18 +41,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = _parser()
     parsed, others = parser.parse_known_args(arguments)
     # Options may stand before and after flags, and KEY takes whatever follows it.
-    others += [word for word in parsed.only if "=" in word]
-    parsed.only = [word for word in parsed.only if "=" not in word]
+    for words in (parsed.only, parsed.runs):
+        others += [word for word in words if "=" in word]
+        words[:] = [word for word in words if "=" not in word]
     if flags := [word for word in others if "=" not in word or word.startswith("-")]:
         parser.error(f"there is no {flags[0]}")
     parsed.overrides += others
+    if len(parsed.runs) < parsed.n_runs:
+        parser.error(f"{parsed.n_runs} runs are needed, and {len(parsed.runs) or 'none'} is named")
     return console.exit_status(lambda: parsed.run(parsed), parsed.overrides, parsed.config)
 
 
 def _parser() -> _Parser:
     from sarcasm.prepare.recipes import ALL, TARGETS
 
-    parser = _Parser(prog="sarcasm", description="Make data ready for train.py, and check it.")
+    parser = _Parser(prog="sarcasm", description="What comes before train.py, and what is asked of its runs.")
+    parser.set_defaults(only=[], runs=[], n_runs=0)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     prepare = commands.add_parser(
@@ -85,8 +96,44 @@ def _parser() -> _Parser:
     )
     check.add_argument("--json", action="store_true", help="print the report as JSON, with every clip named")
     _add_overrides(check, "conf/config.yaml")
-    check.set_defaults(run=_check, config="config", only=[])
+    check.set_defaults(run=_check, config="config")
+
+    probe = commands.add_parser(
+        "probe",
+        help="how much of a score could be a shortcut",
+        description="Train the same head to tell the speaker and the show from the same embeddings, and tell sarcasm by"
+        " a clip's length and level alone. The result is recorded as a run.",
+    )
+    _add_overrides(probe, "conf/config.yaml")
+    probe.set_defaults(run=_probe, config="config")
+
+    compare = commands.add_parser(
+        "compare",
+        help="what can be claimed of the difference between runs",
+        description="Compare runs two by two on the utterances that both tested: paired permutation tests over"
+        " utterances and speakers, McNemar's test, corrected for the number of comparisons; and the options that differ.",
+    )
+    _add_runs(compare, "two or more", "+")
+    compare.add_argument("--json", action="store_true", help="print the comparison as JSON")
+    compare.set_defaults(run=_compare, config="config", n_runs=2)
+
+    repeat = commands.add_parser(
+        "repeat",
+        help="run a run again and compare, loss by loss",
+        description="Run a run again from what it recorded, and compare the two number by number. The exit status is 1"
+        " when anything differs.",
+    )
+    _add_runs(repeat, "one", 1)
+    repeat.set_defaults(run=_repeat, config="config", n_runs=1)
     return parser
+
+
+def _add_runs(command: argparse.ArgumentParser, how_many: str, nargs: str | int) -> None:
+    command.add_argument(
+        "runs", nargs=nargs, metavar="RUN", help=f"{how_many}: an id, the beginning of one, a run's name, or last"
+    )
+    command.set_defaults(overrides=[])
+    command.epilog = "Options of conf/config.yaml may follow; tracking.uri=... names another store."
 
 
 def _add_overrides(command: argparse.ArgumentParser, file: str) -> None:
@@ -155,6 +202,82 @@ def _check(parsed: argparse.Namespace) -> int:
     else:
         show(report)
     return console.FAILED if report.bad else console.DONE
+
+
+def _found(parsed: argparse.Namespace) -> tuple[Config, list[Recorded]]:
+    """The config, of which the store counts, and the runs that were named."""
+    from sarcasm.tracking import find_run
+
+    config = parse(compose("config", parsed.overrides))
+    return config, [find_run(config.tracking, PROJECT, word) for word in parsed.runs]
+
+
+def _compare(parsed: argparse.Namespace) -> int:
+    import json
+
+    from sarcasm import compare
+
+    _, runs = _found(parsed)
+    if len({run.run_id for run in runs}) < len(runs):
+        raise SarcasmError("a run is named twice; name different ones")
+    pairs = compare.compare([compare.read(run) for run in runs])
+    differing = compare.differing(runs)
+    if parsed.json:
+        print(json.dumps(compare.as_json(pairs, differing), indent=2, default=str))  # noqa: T201
+    else:
+        console.say_comparison(runs, pairs, differing)
+    return console.DONE
+
+
+def _repeat(parsed: argparse.Namespace) -> int:
+    from sarcasm import repeat
+    from sarcasm.tracking import find_run
+
+    config, (first,) = _found(parsed)
+    cfg = repeat.recorded_config(first, config.tracking)
+    again = load_train().run(parse(cfg), cfg, {"repeat.of": first.run_id})
+    found = repeat.differences(first, find_run(config.tracking, PROJECT, again))
+    console.say_repetition(first.run_id, again, found)
+    return console.FAILED if found.differences else console.DONE
+
+
+def _probe(parsed: argparse.Namespace) -> int:
+    from sarcasm import embeddings, probe, tracking
+
+    cfg = compose("config", parsed.overrides)
+    config = parse(cfg)
+    if config.embedding.is_trained:
+        raise ConfigError("embedding.train=true: sarcasm probe looks at embeddings as they are; leave it false")
+    corpus = config.dataset.read()
+    name, tags = f"probe-{run_name(config)}", {"probe": "true", "dataset.fingerprint": corpus.fingerprint}
+    with tracking.start(config.tracking, PROJECT, run_name=name, params=leaves(cfg), tags=tags) as tracked:
+        reading = embeddings.Reading(config.resampler, config.dataset.bad_clips, config.dataset.short_clips)
+        with console.track("embedding") as track:
+            table = embeddings.tabulate(corpus, config.embedding, config.pca, reading, track).pooled(config.pool)
+        tracked.log_tags({"embedding.weights": table.weights})
+        named = []
+        for target in ("speaker", "show"):
+            with console.track(target) as track_names:
+                named.append(
+                    probe.name(table, target, config.head, config.trainer, config.scale, config.seed, track_names)
+                )
+        deaf = probe.deaf(table, config.split.folds(table, config.seed), config.seed)
+        found = [each for each in named if each]
+        tracked.log_metrics(probe.metrics(found, deaf))
+    made_up = "The clips are made up: the numbers show that everything works, and nothing else."
+    console.say_cautions([made_up] if corpus.is_made_up else [])
+    console.say_probe(found, deaf, config.split.name, tracked.run_id, tracked.where)
+    return console.DONE
+
+
+def load_train() -> Any:
+    """The module train.py of the project, which alone knows the order of steps; it is no part of the package."""
+    spec = importlib.util.spec_from_file_location("train", PROJECT / "train.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 if __name__ == "__main__":

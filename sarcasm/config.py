@@ -10,7 +10,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any, cast
 
@@ -18,10 +18,12 @@ import hydra
 from hydra import initialize_config_dir
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from sarcasm import help as help_page
+from sarcasm.augmentation import Augmentation
 from sarcasm.corpus import Dataset
-from sarcasm.embeddings import PCA, Embedding
+from sarcasm.embeddings import PCA, Embedding, Pool
 from sarcasm.errors import ConfigError
 from sarcasm.features import Scale
 from sarcasm.fit import Adam
@@ -41,6 +43,7 @@ NOT_IDENTITY = (
     "dataset.directory",
     "embedding.checkpoint",
     "pca.params",
+    "split.audit",
 )
 """Options that cannot change a result: where things lie (their content is tagged) and how runs are recorded."""
 
@@ -50,6 +53,7 @@ class Config:
     """Everything that a run is made of; the groups are named after the folders of conf/."""
 
     dataset: Dataset = MISSING
+    augment: Augmentation = MISSING
     embedding: Embedding = MISSING
     pca: PCA = MISSING
     head: Head = MISSING
@@ -57,13 +61,50 @@ class Config:
     trainer: Adam = MISSING
     tracking: Tracking = MISSING
     resampler: Resampler = MISSING
+    pool: Pool = MISSING
     scale: Scale = MISSING
     decision: Decision = MISSING
     seed: int = MISSING
+    seeds: list[int] = MISSING
 
     def __post_init__(self) -> None:
-        if not 0 <= self.seed < 2**32:
-            raise ConfigError(f"seed={self.seed}: a whole number from 0 to {2**32 - 1} is needed")
+        for name, value in (("seed", self.seed), *(("seeds", value) for value in self.seeds)):
+            if not 0 <= value < 2**32:
+                raise ConfigError(f"{name}={value}: a whole number from 0 to {2**32 - 1} is needed")
+        if len(set(self.seeds)) < len(self.seeds):
+            raise ConfigError(f"seeds={list(self.seeds)}: each seed can stand there once")
+        if self.embedding.is_trained:
+            self._check_trained()
+
+    @property
+    def fit_seeds(self) -> list[int]:
+        """Seeds of the fits: `seeds`, or `seed` where there are none."""
+        return list(self.seeds) or [self.seed]
+
+    @property
+    def choosers(self) -> list[str]:
+        """The options that choose something on validation rows."""
+        found = ["decision=tuned"] if self.decision is Decision.tuned else []
+        return found + ([f"trainer.patience={self.trainer.patience}"] if self.trainer.patience is not None else [])
+
+    def _check_trained(self) -> None:
+        """What training the network itself rules out."""
+        if type(self.head).fit is not Head.fit:
+            raise ConfigError(
+                f"embedding.train=true needs a head that is trained in steps; head={self.head.name} is not"
+            )
+        for name, is_wrong, right in (
+            ("pca", self.pca.enabled, "pca=off, as the PCA cannot be trained through"),
+            ("pool", self.pool is not Pool.none, "pool=none, as it is examples that the network takes"),
+            ("scale", self.scale is not Scale.none, "scale=none, as it is examples that the network takes"),
+            (
+                "trainer",
+                self.trainer.batch_size is None,
+                "trainer=mini_batch, as all rows at once need too much memory",
+            ),
+        ):
+            if is_wrong:
+                raise ConfigError(f"embedding.train=true does not go with this {name}; add {right}")
 
 
 SCHEMAS = {"config": "config", "prepare": "preparation"}
@@ -115,10 +156,52 @@ def leaves(cfg: DictConfig) -> dict[str, Any]:
     return dict(_leaves(OmegaConf.to_container(cfg, resolve=True, enum_to_str=True)))
 
 
-def identity(cfg: DictConfig) -> str:
-    """Hash over the options that can change a result: "sha256:..."."""
+def identity(cfg: DictConfig, *content: str) -> str:
+    """Hash over all that can change a result: "sha256:...".
+
+    Args:
+        cfg: the config; options that cannot change a result do not count.
+        content: fingerprints of the data and the weights, which stand for the paths that do not count.
+    """
     counted = {key: value for key, value in leaves(cfg).items() if not key.startswith(NOT_IDENTITY)}
-    return f"sha256:{hashlib.sha256(json.dumps(counted, sort_keys=True).encode()).hexdigest()}"
+    text = json.dumps([counted, *content], sort_keys=True)
+    return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
+
+
+def schemas(cfg: DictConfig) -> dict[str, str]:
+    """Group -> the schema that was chosen for it, such as head -> head_mlp: what `restored` needs beside the values."""
+    types = {OmegaConf.get_type(stored.node): name for name, stored in _schema_nodes().items()}
+    return {
+        str(group): types[OmegaConf.get_type(cfg, group)]
+        for group in cfg
+        if OmegaConf.is_config(cfg[group]) and OmegaConf.get_type(cfg, group) in types
+    }
+
+
+def restored(values: Mapping[str, Any], chosen: Mapping[str, str]) -> DictConfig:
+    """The config that a run recorded.
+
+    Args:
+        values: every option, as nested dicts.
+        chosen: see `schemas`.
+
+    Raises:
+        ConfigError: it names an option or schema that no longer exists.
+    """
+    nodes = _schema_nodes()
+    cfg = OmegaConf.structured(Config)
+    try:
+        for group, schema in chosen.items():
+            cfg[group] = OmegaConf.structured(OmegaConf.get_type(nodes[schema].node))
+        return cast(DictConfig, OmegaConf.merge(cfg, values))
+    except (KeyError, OmegaConfBaseException) as error:
+        raise ConfigError(f"the run's config does not fit this version: {' '.join(str(error).split())}") from error
+
+
+def _schema_nodes() -> dict[str, Any]:
+    """Name -> what is stored, for every schema of a choice."""
+    stored = ConfigStore.instance().repo["schema"]
+    return {file.removesuffix(".yaml"): node for file, node in stored.items()}
 
 
 def run_name(config: Config) -> str:

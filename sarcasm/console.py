@@ -20,16 +20,21 @@ from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf.errors import OmegaConfBaseException
 
+from sarcasm import compare
 from sarcasm import help as help_page
 from sarcasm.errors import ConfigError, SarcasmError
 from sarcasm.explain import explain, wrong_sweep
-from sarcasm.scoring import METRICS, Baseline, Scores, verdict
-from sarcasm.tracking import sweep
+from sarcasm.probe import Deaf, Named
+from sarcasm.repeat import Repetition
+from sarcasm.report.words import SURE, certainty, fits_table
+from sarcasm.scoring import METRICS, Result, Scores, gain, verdict
+from sarcasm.tracking import Recorded, sweep
 
 _stopped: list[SarcasmError] = []
 """The error that ended the only job of this process."""
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
+MOST_DIFFERENCES = 10
 DONE, FAILED, WRONG_CONFIG, INTERRUPTED = 0, 1, 2, 130
 Item = TypeVar("Item")
 
@@ -173,32 +178,135 @@ def say_cautions(cautions: Sequence[str]) -> None:
         _stderr().print(f"warning: {caution}", style="yellow", markup=False)
 
 
-def say_summary(
-    facts: Mapping[str, str],
-    scores: Mapping[str, Scores],
-    baselines: Sequence[Baseline],
-    run_id: str,
-    where: str,
-) -> None:
-    """Print what was run, the scores above the baselines, the verdict and how to look at the run, on stdout."""
+def say_summary(facts: Mapping[str, str], result: Result, run_id: str, where: str) -> None:
+    """Print what was run, the scores above the baselines, what can be said of them, and how to look at the run, on
+    stdout.
+    """
     from rich.console import Console
     from rich.table import Table
 
     console = Console(highlight=False)
     for name, value in facts.items():
         console.print(f"{name:>10}  {value}", markup=False, soft_wrap=True)
-    table = Table("", *METRICS.values(), box=None, padding=(0, 1), header_style="bold")
+    if rows := fits_table(result):
+        fits = Table(*rows[0], box=None, padding=(0, 1), header_style="bold")
+        for row in rows[1:]:
+            fits.add_row(*row)
+        console.print()
+        console.print(fits)
+    table = Table("", *METRICS.values(), "gain", box=None, padding=(0, 0, 0, 1), header_style="bold")
     for column in table.columns:
         column.no_wrap = True
         column.justify = "right"
-    for level, each in scores.items():
-        table.add_row(f"{level} level", *_numbers(each), style="bold")
-    table.add_row("without listening:", style="dim")
-    for baseline in baselines:
-        table.add_row(baseline.name.replace("_", " "), *_numbers(baseline.scores), style="dim")
+    for level, each in result.scores.items():
+        above = f"{gain(each, result.baselines):+.3f}" if level == "utterance" else ""
+        table.add_row(f"{level} level", *_numbers(each), above, style="bold")
+    for title, is_deaf in (("without listening:", True), ("listening a little:", False)):
+        table.add_row(title, style="dim")
+        for baseline in result.baselines:
+            if baseline.is_deaf is is_deaf:
+                table.add_row(baseline.name.replace("_", " "), *_numbers(baseline.scores), style="dim")
     console.print()
     console.print(table)
-    console.print(f"\n{verdict(scores['utterance'], baselines)}", markup=False, soft_wrap=True)
+    console.print(f"\n{verdict(result.scores['utterance'], result.baselines)}", markup=False, soft_wrap=True)
+    for sentence in certainty(result):
+        console.print(sentence, markup=False, soft_wrap=True)
+    console.print(f"Run {run_id}; to look at it: {where}", markup=False, soft_wrap=True)
+
+
+def say_comparison(
+    runs: Sequence[Recorded], pairs: Sequence[compare.Pair], differing: Mapping[str, Sequence[Any]]
+) -> None:
+    """Print the options that differ, each pair's numbers, and what can be claimed, on stdout."""
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(highlight=False)
+    options = Table("differs", *(compare.short(run) for run in runs), box=None, padding=(0, 1), header_style="bold")
+    for key, values in differing.items():
+        options.add_row(key, *map(str, values))
+    console.print(options if differing else "No option differs.")
+    table = Table(
+        "", "weighted F", "difference, 95 %", "right alone", "p utterances", "p speakers", "p McNemar", box=None,
+        padding=(0, 0, 0, 2), header_style="bold",
+    )  # fmt: skip
+    for pair in pairs:
+        result = pair.result
+        table.add_row(compare.short(pair.a), f"{result.a:.3f}", "", str(result.n_only_a))
+        between = f"{result.difference:+.3f} ({result.low:+.3f} to {result.high:+.3f})"
+        by_speaker = "" if pair.p_speaker is None else f"{pair.p_speaker:.2g}"
+        table.add_row(
+            compare.short(pair.b), f"{result.b:.3f}", between, str(result.n_only_b), f"{pair.p_permutation:.2g}",
+            by_speaker, f"{pair.p_mcnemar:.2g}",
+        )  # fmt: skip
+    console.print()
+    console.print(table)
+    console.print()
+    for pair, claim in zip(pairs, compare.claims(pairs), strict=True):
+        console.print(claim, markup=False, soft_wrap=True)
+        if pair.n_only_a or pair.n_only_b:
+            console.print(
+                f"  On the {pair.result.n_utterances} utterances that both tested; {pair.n_only_a} and"
+                f" {pair.n_only_b} that only one did are left out.", markup=False, soft_wrap=True,
+            )  # fmt: skip
+        if not pair.same_folds:
+            console.print(
+                "  They were tested in different folds: they also learned from different utterances.", soft_wrap=True
+            )
+
+
+def say_repetition(first: str, again: str, found: Repetition) -> None:
+    """Print whether a run came out the same again, on stdout."""
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    compared = f"{found.n_losses} losses, {found.n_metrics} metrics and {found.n_decisions} predictions"
+    if not found.differences:
+        console.print(f"Repeated: all {compared} of run {again} equal those of {first} to the bit.", soft_wrap=True)
+        return
+    for each in found.differences[:MOST_DIFFERENCES]:
+        console.print(f"{each.what}: {each.first} then, {each.second} now", markup=False, soft_wrap=True)
+    more = len(found.differences) - MOST_DIFFERENCES
+    if more > 0:
+        console.print(f"and {more} more", soft_wrap=True)
+    console.print(f"Not repeated: run {again} differs from {first}; {compared} were compared.", soft_wrap=True)
+
+
+def say_probe(named: Sequence[Named], alone: Deaf, split: str, run_id: str, where: str) -> None:
+    """Print what else the embeddings tell, on stdout."""
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(highlight=False)
+    table = Table(
+        "who speaks, and where",
+        "classes",
+        "clips",
+        "accuracy",
+        "balanced",
+        "majority",
+        "p",
+        box=None,
+        padding=(0, 1),
+        header_style="bold",
+    )
+    for each in named:
+        table.add_row(
+            each.target, str(each.n_classes), str(each.n_tested), f"{each.accuracy:.3f}", f"{each.balanced_accuracy:.3f}",
+            f"{each.majority:.3f}", f"{each.p_value:.2g}",
+        )  # fmt: skip
+    console.print(table if named else "The corpus names no two speakers or shows with enough clips.")
+    for each in named:
+        verb = "can" if each.p_value < SURE else "cannot be shown to"
+        console.print(
+            f"From these embeddings the head {verb} tell the {each.target}: whatever it learns of sarcasm"
+            f" {'may' if each.p_value < SURE else 'need not'} be the {each.target}'s habit.", soft_wrap=True,
+        )  # fmt: skip
+    scores, interval = alone.scores, alone.interval["f1_weighted"]
+    console.print(
+        f"Sarcasm by clip length and level alone (split={split}): weighted F {scores.f1_weighted:.3f}"
+        f" ({interval.low:.3f} to {interval.high:.3f}), AUROC {scores.auroc:.3f}.", soft_wrap=True,
+    )  # fmt: skip
     console.print(f"Run {run_id}; to look at it: {where}", markup=False, soft_wrap=True)
 
 

@@ -4,32 +4,57 @@ Clips are read one after another and their examples gathered into batches across
 one clip, one batch and the table, however large the corpus. This is the one place where an embedding is asked for: a
 store of what was computed before belongs here.
 
-To add an embedding: a class with `open`, and a file in conf/embedding/ that picks it.
+To add an embedding: a class with `open` (and `examples`, where it does not take VGGish's), and a file in conf/embedding/
+that picks it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from functools import cached_property
 from pathlib import Path
-from typing import Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from omegaconf import MISSING
 
+from sarcasm import acoustics
 from sarcasm.advice import how_to_prepare, how_to_remake
 from sarcasm.audio import SAMPLE_RATE, read_waveform
+from sarcasm.augmentation import Augmentation, generator_of
 from sarcasm.corpus import MANIFEST, BadClips, Corpus, ShortClips, Utterance
 from sarcasm.errors import AudioError, ConfigError, CorpusError, WeightsError
+from sarcasm.loudness import envelope, level_db
 from sarcasm.options import option
 from sarcasm.project import PROJECT
 from sarcasm.resampling import Resampler
-from sarcasm.vggish import EXAMPLE_SAMPLES, Engine, Postprocessor, VGGish, waveform_to_examples
+from sarcasm.vggish import (
+    BLOCKS,
+    EXAMPLE_SAMPLES,
+    Engine,
+    Layer,
+    Postprocessor,
+    VGGish,
+    embeddings_of,
+    fingerprint,
+    random_weights,
+    read_checkpoint,
+    waveform_to_examples,
+)
 
 RELEASED_CHECKPOINT = PROJECT / "models" / "vggish_model.ckpt"
 RELEASED_PCA = PROJECT / "models" / "vggish_pca_params.npz"
 BATCH_EXAMPLES = 64
+
+
+class Pool(Enum):
+    """What a row of the table is."""
+
+    none = "none"
+    mean = "mean"
 
 
 class Network(Protocol):
@@ -38,7 +63,22 @@ class Network(Protocol):
     weights_fingerprint: str
 
     def embed(self, examples: np.ndarray) -> np.ndarray:
-        """Examples float32 [n, 96, 64] -> embeddings float32 [n, D]."""
+        """Examples float32 [n, 96, 64], or as the embedding makes them -> embeddings float32 [n, D]."""
+
+
+@dataclass(frozen=True)
+class Unchanged:
+    """A network that leaves its examples as they are.
+
+    Attributes:
+        weights_fingerprint: of whatever comes after it.
+    """
+
+    weights_fingerprint: str
+
+    def embed(self, examples: np.ndarray) -> np.ndarray:
+        """Give the examples back."""
+        return examples
 
 
 @dataclass
@@ -50,6 +90,23 @@ class Embedding:
     """
 
     name: str = MISSING
+
+    shortest_samples: ClassVar[int] = EXAMPLE_SAMPLES
+    """Of a waveform that gives an example; a shorter clip is padded, dropped or refused."""
+
+    def examples(self, waveform: np.ndarray) -> np.ndarray:
+        """Waveform float32 [samples] at 16 kHz -> what the network takes: VGGish's log-mel float32 [n, 96, 64]."""
+        return waveform_to_examples(waveform, SAMPLE_RATE)
+
+    @property
+    def has_released_pca(self) -> bool:
+        """Whether VGGish's PCA was made for it; for any other, one is fitted on the training rows."""
+        return False
+
+    @property
+    def is_trained(self) -> bool:
+        """Whether its network is trained together with the head, so that the table holds examples."""
+        return False
 
     def open(self, may_be_random: bool) -> AbstractContextManager[Network]:
         """Load the weights.
@@ -67,29 +124,101 @@ class Embedding:
 @option("embedding", "vggish")
 @dataclass
 class VGGishEmbedding(Embedding):
-    """VGGish's 128 values an example of 0.96 s, before the PCA.
+    """VGGish's 128 values an example of 0.96 s, before the PCA; or another layer of it.
 
     Attributes:
         checkpoint: the released checkpoint, V1 (one file) or V2 (a prefix).
         engine: how the network is computed.
+        layer: `fc2` gives VGGish's 128 values, `pool4` the 512 channels of its last convolution, averaged over time and
+            frequency, as Gao et al. 2022 (10.21437/Interspeech.2022-11323) take them.
+        train: whether the network is trained together with the head, from these weights on.
+        train_from: the first layer that is trained; those before it stay as they are.
         random_seed: of the weights that stand in for a checkpoint where clips are made up.
     """
 
     checkpoint: str = MISSING
     engine: Engine = MISSING
+    layer: Layer = MISSING
+    train: bool = MISSING
+    train_from: str = MISSING
     random_seed: int = MISSING
+
+    def __post_init__(self) -> None:
+        if self.train_from not in BLOCKS:
+            raise ConfigError(
+                f"embedding.train_from={self.train_from}: there is no such layer; choose from {', '.join(BLOCKS)}"
+            )
+        if self.train and self.layer is Layer.pool4 and self.train_from.startswith("fc"):
+            raise ConfigError(
+                f"embedding.train_from={self.train_from} lies behind embedding.layer=pool4; choose a convolution"
+            )
+
+    @property
+    def has_released_pca(self) -> bool:
+        """See `Embedding.has_released_pca`."""
+        return self.layer is Layer.fc2
+
+    @property
+    def is_trained(self) -> bool:
+        """See `Embedding.is_trained`."""
+        return self.train
 
     def open(self, may_be_random: bool) -> AbstractContextManager[Network]:
         """See `Embedding.open`."""
+        is_random = self._is_random(may_be_random)
+        if self.train:
+            return nullcontext(Unchanged(f"random:{self.random_seed}" if is_random else fingerprint(self._released())))
+        if is_random:
+            return VGGish.random(self.random_seed, self.engine, self.layer)
+        return VGGish(Path(self.checkpoint), self.engine, self.layer)
+
+    def weights(self, may_be_random: bool) -> dict[str, np.ndarray]:
+        """The weights that training begins with, by the names of the variables of `build`.
+
+        Raises:
+            WeightsError: see `Embedding.open`.
+        """
+        return random_weights(self.random_seed) if self._is_random(may_be_random) else self._released()
+
+    def build(self, examples: Any) -> Any:
+        """Build the network in TensorFlow's current graph: tensor float32 [n, 96, 64] -> [n, 128] or [n, 512]."""
+        return embeddings_of(examples, self.layer, self.train_from)
+
+    def _released(self) -> dict[str, np.ndarray]:
+        return read_checkpoint(Path(self.checkpoint))
+
+    def _is_random(self, may_be_random: bool) -> bool:
         checkpoint = Path(self.checkpoint)
-        if checkpoint == RELEASED_CHECKPOINT and not _checkpoint_is_there(checkpoint):
-            if may_be_random:
-                return VGGish.random(self.random_seed, self.engine)
-            raise WeightsError(
-                f"embedding.checkpoint: {checkpoint} is not there; {how_to_prepare(checkpoint)}, or name another file"
-                " with embedding.checkpoint=FILE"
-            )
-        return VGGish(checkpoint, self.engine)
+        if checkpoint != RELEASED_CHECKPOINT or _checkpoint_is_there(checkpoint):
+            return False
+        if may_be_random:
+            return True
+        raise WeightsError(
+            f"embedding.checkpoint: {checkpoint} is not there; {how_to_prepare(checkpoint)}, or name another file"
+            " with embedding.checkpoint=FILE"
+        )
+
+
+@option("embedding", "mfcc_stats")
+@dataclass
+class MfccStatistics(Embedding):
+    """One row a clip: the 283 acoustic features of the MUStARD baseline (Castro et al. 2019), as means over time.
+
+    Attributes:
+        separate_vocals: whether what repeats behind the voice is taken away first, as the baseline did.
+    """
+
+    separate_vocals: bool = MISSING
+
+    shortest_samples = acoustics.SHORTEST_SAMPLES
+
+    def examples(self, waveform: np.ndarray) -> np.ndarray:
+        """Waveform float32 [samples] at 16 kHz -> float32 [1, 283]."""
+        return acoustics.mfcc_statistics(waveform, self.separate_vocals)[np.newaxis]
+
+    def open(self, may_be_random: bool) -> AbstractContextManager[Network]:  # noqa: ARG002
+        """See `Embedding.open`; there are no weights."""
+        return nullcontext(Unchanged("none"))
 
 
 def _checkpoint_is_there(checkpoint: Path) -> bool:
@@ -133,16 +262,20 @@ class Table:
     """Rows of embeddings and where they come from.
 
     Attributes:
-        X: [N, D], float32 embeddings, or uint8 after the released PCA.
+        X: [N, D], float32 embeddings, or uint8 after the released PCA; [N, 96, 64], float32 examples, where the network
+            is trained too.
         y: bool [N], true where the utterance is sarcastic.
         utterance: int64 [N], ascending: the position in `utterances` that each row belongs to.
         utterances: those that gave at least one row, sorted by id.
         seconds: float64 [U], length of each utterance before padding.
-        weights: "sha256:..." of the released weights, or "random:seed".
+        weights: "sha256:..." of the released weights, "random:seed", or "none" where an embedding has none.
         pca: "sha256:..." of the released parameters that were applied, "fitted" where they come from the training rows,
             or "none".
         padded, dropped: ids of clips shorter than one example, by what was done with them.
         skipped: id -> cause, of clips that could not be used.
+        levels: float64 [U], dB of full scale, of each utterance before padding.
+        sounds: hash of each utterance's file, () where not known.
+        envelopes: how the level of each utterance goes up and down, see `sarcasm.loudness`; () where not known.
     """
 
     X: np.ndarray
@@ -155,11 +288,25 @@ class Table:
     padded: tuple[str, ...] = ()
     dropped: tuple[str, ...] = ()
     skipped: dict[str, str] = field(default_factory=dict)
+    levels: np.ndarray | None = None
+    sounds: tuple[str | None, ...] = ()
+    envelopes: tuple[np.ndarray, ...] = ()
 
     @property
     def utterance_labels(self) -> np.ndarray:
         """Bool [U], true where the utterance is sarcastic."""
         return np.array([utterance.is_sarcastic for utterance in self.utterances], bool)
+
+    @cached_property
+    def means(self) -> np.ndarray:
+        """Float32 [U, D]: each utterance as the mean over its rows."""
+        return _means(self.X, self.utterance)
+
+    def pooled(self, pool: Pool) -> Table:
+        """The same with one row an utterance, the mean over its rows; or as it is."""
+        if pool is Pool.none:
+            return self
+        return replace(self, X=self.means, y=self.utterance_labels, utterance=np.arange(len(self.utterances)))
 
     @property
     def fits_pca(self) -> bool:
@@ -170,6 +317,40 @@ class Table:
     def has_random_weights(self) -> bool:
         """Whether the embeddings are made up."""
         return self.weights.startswith("random:")
+
+
+@dataclass(frozen=True)
+class Copies:
+    """Rows of changed copies of utterances, for training sides alone.
+
+    Attributes:
+        X: [M, D], as in the table.
+        copy: int64 [M], ascending: the number of the copy that each row belongs to.
+        utterance: int64 [M], the position in the table's utterances that each row is a copy of.
+    """
+
+    X: np.ndarray
+    copy: np.ndarray
+    utterance: np.ndarray
+
+    def of(self, utterances: np.ndarray) -> np.ndarray:
+        """Numbers of the rows that are copies of these utterances."""
+        return np.flatnonzero(np.isin(self.utterance, utterances))
+
+    def pooled(self, pool: Pool) -> Copies:
+        """The same with one row a copy, the mean over its rows; or as it is."""
+        if pool is Pool.none or not len(self.copy):
+            return self
+        first = np.unique(self.copy, return_index=True)[1]
+        return Copies(_means(self.X, self.copy), self.copy[first], self.utterance[first])
+
+
+def _means(X: np.ndarray, owner: np.ndarray) -> np.ndarray:
+    """Rows [N, ...] and the number, from 0 and ascending, of what each belongs to -> float32 [n, D], the means."""
+    n_rows = np.bincount(owner)
+    first = np.concatenate([[0], np.cumsum(n_rows)[:-1]])
+    sums = np.add.reduceat(X.reshape(len(X), -1), first, axis=0, dtype=np.float64)
+    return (sums / n_rows[:, np.newaxis]).astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -192,6 +373,8 @@ class _Log:
     """What happened to clips on the way; filled while reading."""
 
     seconds: dict[int, float] = field(default_factory=dict)
+    levels: dict[int, float] = field(default_factory=dict)
+    envelopes: dict[int, np.ndarray] = field(default_factory=dict)
     padded: list[str] = field(default_factory=list)
     dropped: list[str] = field(default_factory=list)
     skipped: dict[str, str] = field(default_factory=dict)
@@ -220,21 +403,14 @@ def tabulate(
     """
     utterances, log = corpus.utterances, _Log()
     _refuse_changed(corpus, reading, log)
-    with embedding.open(corpus.is_made_up) as network:
-        is_random = network.weights_fingerprint.startswith("random:")
-        # Before any clip is read: a missing file should not be found out after an hour.
-        postprocessor = pca.postprocessor() if pca.enabled and not is_random else None
-        rows, owners = [], []
-        for examples, owner in _batched(_examples(track(utterances), reading, log), BATCH_EXAMPLES):
-            embeddings = network.embed(examples)
-            rows.append(postprocessor.postprocess(embeddings) if postprocessor else embeddings)
-            owners.append(owner)
-    if not rows:
+    waveforms = _waveforms(track(utterances), embedding, reading, log)
+    X, owner, weights, pca_of = _embedded(waveforms, corpus, embedding, pca)
+    if not len(owner):
         raise CorpusError(
             f"none of the {len(utterances)} clips can be used: {len(log.skipped)} are bad"
             f" and {len(log.dropped)} shorter than one example"
         )
-    old, utterance = np.unique(np.concatenate(owners), return_inverse=True)
+    old, utterance = np.unique(owner, return_inverse=True)
     kept = tuple(utterances[position] for position in old)
     labels = np.array([each.is_sarcastic for each in kept], bool)
     if labels.all() or not labels.any():
@@ -242,19 +418,83 @@ def tabulate(
             f"all {len(kept)} clips that can be used are {'sarcastic' if labels.all() else 'not sarcastic'}:"
             " there is nothing to tell apart"
         )
-    not_released = "fitted" if pca.enabled else "none"
     return Table(
-        X=np.concatenate(rows),
+        X=X,
         y=labels[utterance],
         utterance=utterance,
         utterances=kept,
         seconds=np.array([log.seconds[position] for position in old]),
-        weights=network.weights_fingerprint,
-        pca=postprocessor.fingerprint if postprocessor else not_released,
+        weights=weights,
+        pca=pca_of,
         padded=tuple(log.padded),
         dropped=tuple(log.dropped),
         skipped=log.skipped,
+        levels=np.array([log.levels[position] for position in old]),
+        sounds=tuple(corpus.hashes[each.id] for each in kept),
+        envelopes=tuple(log.envelopes[position] for position in old),
     )
+
+
+def tabulate_copies(
+    corpus: Corpus,
+    table: Table,
+    rows: np.ndarray,
+    embedding: Embedding,
+    pca: PCA,
+    reading: Reading,
+    augmentation: Augmentation,
+    seed: int,
+    track: Callable[[Iterable[Utterance]], Iterable[Utterance]] = lambda clips: clips,
+) -> Copies:
+    """Embed changed copies of the utterances that are trained on.
+
+    Args:
+        corpus, embedding, pca, reading, track: as for `tabulate`.
+        table: of the utterances themselves.
+        rows: int64 [n], those rows of the table that any fold trains on; no other utterance is copied.
+        augmentation: what copies to make.
+        seed: of what is drawn for each copy.
+
+    Raises:
+        AudioError, WeightsError: see `tabulate`.
+    """
+    wanted = np.unique(table.utterance[rows]) if augmentation.n_copies else np.empty(0, int)
+    if not len(wanted):
+        return Copies(table.X[:0], wanted, wanted)
+    utterance_of: list[int] = []
+
+    def copies() -> Iterator[tuple[int, np.ndarray]]:
+        utterances = [table.utterances[position] for position in wanted]
+        # What is wrong with a clip was found when the table was made.
+        for number, waveform in _waveforms(track(utterances), embedding, reading, _Log()):
+            for copy in augmentation.copies(waveform, generator_of(seed, utterances[number].id)):
+                utterance_of.append(int(wanted[number]))
+                yield len(utterance_of) - 1, np.pad(copy, (0, max(0, embedding.shortest_samples - len(copy))))
+
+    X, copy, _, _ = _embedded(copies(), corpus, embedding, pca)
+    return Copies(X, copy, np.array(utterance_of)[copy])
+
+
+def _embedded(
+    waveforms: Iterator[tuple[int, np.ndarray]], corpus: Corpus, embedding: Embedding, pca: PCA
+) -> tuple[np.ndarray, np.ndarray, str, str]:
+    """Rows [N, D], the number that came with each row's waveform [N], and where weights and PCA are from."""
+    with embedding.open(corpus.is_made_up) as network:
+        is_random = network.weights_fingerprint.startswith("random:")
+        # Before any clip is read: a missing file should not be found out after an hour.
+        postprocessor = pca.postprocessor() if pca.enabled and embedding.has_released_pca and not is_random else None
+        rows, owners = [], []
+        examples = ((owner, embedding.examples(waveform)) for owner, waveform in waveforms)
+        for batch, owner in _batched(examples, BATCH_EXAMPLES):
+            embeddings = network.embed(batch)
+            rows.append(postprocessor.postprocess(embeddings) if postprocessor else embeddings)
+            owners.append(owner)
+        weights = network.weights_fingerprint
+    not_released = "fitted" if pca.enabled else "none"
+    pca_of = postprocessor.fingerprint if postprocessor else not_released
+    if not rows:
+        return np.empty((0, 0), np.float32), np.empty(0, int), weights, pca_of
+    return np.concatenate(rows), np.concatenate(owners), weights, pca_of
 
 
 def _refuse_changed(corpus: Corpus, reading: Reading, log: _Log) -> None:
@@ -272,8 +512,11 @@ def _refuse_changed(corpus: Corpus, reading: Reading, log: _Log) -> None:
         log.skipped[utterance.id] = reason
 
 
-def _examples(utterances: Iterable[Utterance], reading: Reading, log: _Log) -> Iterator[tuple[int, np.ndarray]]:
-    """Position of each utterance that gives examples, and its examples float32 [n, 96, 64], n > 0."""
+def _waveforms(
+    utterances: Iterable[Utterance], embedding: Embedding, reading: Reading, log: _Log
+) -> Iterator[tuple[int, np.ndarray]]:
+    """Position of each utterance that gives examples, and its waveform at 16 kHz, long enough for one."""
+    shortest = embedding.shortest_samples
     for position, utterance in enumerate(utterances):
         if utterance.id in log.skipped:
             continue
@@ -285,24 +528,26 @@ def _examples(utterances: Iterable[Utterance], reading: Reading, log: _Log) -> I
             log.skipped[utterance.id] = str(error)
             continue
         seconds = len(waveform) / SAMPLE_RATE
-        if len(waveform) < EXAMPLE_SAMPLES:
+        loudness = level_db(waveform), envelope(waveform)
+        if len(waveform) < shortest:
             if reading.short_clips is ShortClips.fail:
                 raise AudioError(
                     f"clip {utterance.id}: {utterance.path} lasts {seconds:.3f} s, less than one example"
-                    f" ({EXAMPLE_SAMPLES / SAMPLE_RATE} s); dataset.short_clips=pad adds silence,"
+                    f" ({shortest / SAMPLE_RATE:.3f} s); dataset.short_clips=pad adds silence,"
                     " dataset.short_clips=drop leaves such clips out"
                 )
             if reading.short_clips is ShortClips.drop:
                 log.dropped.append(utterance.id)
                 continue
             log.padded.append(utterance.id)
-            waveform = np.pad(waveform, (0, EXAMPLE_SAMPLES - len(waveform)))
+            waveform = np.pad(waveform, (0, shortest - len(waveform)))
         log.seconds[position] = seconds
-        yield position, waveform_to_examples(waveform, SAMPLE_RATE)
+        log.levels[position], log.envelopes[position] = loudness
+        yield position, waveform
 
 
 def _batched(clips: Iterable[tuple[int, np.ndarray]], size: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Join examples of successive clips: batches [size, 96, 64] and the owner of each [size]; the last is smaller."""
+    """Join examples of successive clips: batches [size, ...] and the owner of each [size]; the last is smaller."""
     examples, owners, n_waiting = [], [], 0
     for owner, clip in clips:
         examples.append(clip)

@@ -1,4 +1,4 @@
-"""Training a head: graph-mode TensorFlow, one loss a step.
+"""Training a network: graph-mode TensorFlow, one loss a step.
 
 The loss is the mean sigmoid cross-entropy over both columns of the one-hot labels, minimised by Adam: the notebook's,
 and that of vggish_train_demo.py (tensorflow/models, research/audioset/vggish). The training rows live in the graph, so
@@ -7,9 +7,10 @@ that no step copies them. The same rows, options and seed give the same losses t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,25 @@ import numpy as np
 from omegaconf import MISSING
 
 from sarcasm.errors import ConfigError, TrainingError
-from sarcasm.heads import N_LOGITS, NON_SARCASTIC, SARCASTIC, Head
+from sarcasm.logits import N_LOGITS, one_hot
 from sarcasm.options import option
 from sarcasm.tensorflow_runtime import building_a_graph, load_tensorflow
 
 LogStep = Callable[[int, dict[str, float]], None]
 """Called after every step with its number, from 0, and the metrics of it."""
+Track = Callable[[Iterable[int]], Iterable[int]]
+"""Wraps the steps, to show progress."""
+Build = Callable[[Any], Any]
+"""Builds a network in TensorFlow's current graph: features [n, ...] -> logits [n, 2]."""
+VALUES_AT_ONCE = 2**20
+"""Feature values that are given to a network at a time when it predicts, so that memory stays small."""
+
+
+class ClassWeight(Enum):
+    """How much a training row counts."""
+
+    none = "none"
+    balanced = "balanced"
 
 
 @dataclass
@@ -32,10 +46,14 @@ class Trainer:
     Attributes:
         name: what the trainer is called in runs and reports.
         steps: updates of the weights; each gives one point of `train/loss`.
+        validation_share: of the training side that is held out to choose on; 0 holds nothing out.
+        class_weight: whether rows of both classes count alike, or each class as much as the other.
     """
 
     name: str = MISSING
     steps: int = MISSING
+    validation_share: float = MISSING
+    class_weight: ClassWeight = MISSING
 
 
 @option("trainer", "adam")
@@ -47,54 +65,80 @@ class Adam(Trainer):
         learning_rate: step size.
         epsilon: Adam's constant for numerical stability.
         batch_size: rows in a step, drawn in a new order each epoch; None takes all rows in every step.
+        patience: epochs without a lower validation loss after which training ends, with the weights of the lowest; None
+            trains all steps and keeps the last.
     """
 
     learning_rate: float = MISSING
     epsilon: float = MISSING
     batch_size: int | None = MISSING
+    patience: int | None = MISSING
 
     def __post_init__(self) -> None:
-        for name, least in (("steps", 1), ("batch_size", 1)):
+        for name, least in (("steps", 1), ("batch_size", 1), ("patience", 1)):
             value = getattr(self, name)
             if value is not None and value < least:
                 raise ConfigError(f"trainer.{name}={value}: at least {least} is needed")
         for name in ("learning_rate", "epsilon"):
             if not 0 < getattr(self, name) < float("inf"):
                 raise ConfigError(f"trainer.{name}={getattr(self, name)}: a number above 0 is needed")
+        if not 0 <= self.validation_share < 1:
+            raise ConfigError(
+                f"trainer.validation_share={self.validation_share}: a share from 0 up to 1, such as 0.2, is needed"
+            )
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows to learn from, or to choose on.
+
+    Attributes:
+        X: float32 [n, D], transformed; [n, 96, 64] where the network is trained too.
+        y: bool [n], true where the utterance is sarcastic.
+    """
+
+    X: np.ndarray
+    y: np.ndarray
 
 
 @dataclass(frozen=True)
 class Model:
-    """A fitted head.
+    """A fitted network.
 
     Attributes:
-        head: what was fitted.
-        dimension: D, of its features.
+        build: builds it.
+        shape: of a row of its features, such as (128,).
         weights: variable name -> float32 array.
-        losses: of every step, before its update.
+        losses: of every step, before its update; of what is not trained in steps, none.
+        validation_losses: step -> loss on the validation rows, where there are some.
     """
 
-    head: Head
-    dimension: int
-    weights: dict[str, np.ndarray]
-    losses: tuple[float, ...]
+    build: Build
+    shape: tuple[int, ...]
+    weights: Mapping[str, np.ndarray]
+    losses: tuple[float, ...] = ()
+    validation_losses: Mapping[int, float] | None = None
 
     def logits(self, X: np.ndarray) -> np.ndarray:
         """Predict.
 
         Args:
-            X: float32 [n, D], transformed as the training rows were.
+            X: float32 [n, ...], transformed as the training rows were.
 
         Returns:
             float32 [n, 2]: sarcastic, not sarcastic.
         """
+        n_at_once = max(1, VALUES_AT_ONCE // int(np.prod(self.shape)))
         with self._opened() as (session, features, logits):
-            return session.run(logits, {features: X})
+            parts = [
+                session.run(logits, {features: X[start : start + n_at_once]}) for start in range(0, len(X), n_at_once)
+            ]
+        return np.concatenate(parts) if parts else np.empty((0, N_LOGITS), np.float32)
 
     def save(self, folder: Path) -> None:
         """Write a TensorFlow SavedModel to a folder that does not exist.
 
-        Its signature `serving_default` takes `features` float32 [n, D] and gives `logits` float32 [n, 2].
+        Its signature `serving_default` takes `features` float32 [n, ...] and gives `logits` float32 [n, 2].
 
         Raises:
             TrainingError: it cannot be written.
@@ -114,55 +158,86 @@ class Model:
         """A session of a graph of its own, the features to feed and the logits to fetch."""
         tf = load_tensorflow().compat.v1
         with tf.Graph().as_default() as graph, tf.Session(graph=graph) as session:
-            features = tf.placeholder(tf.float32, [None, self.dimension], name="features")
+            features = tf.placeholder(tf.float32, [None, *self.shape], name="features")
             with building_a_graph():
-                logits = self.head.logits(features)
-            for variable in tf.trainable_variables():
-                variable.load(self.weights[variable.op.name], session)
+                logits = self.build(features)
+            load_weights(session, self.weights)
             yield session, features, logits
 
 
-def fit(
-    head: Head,
+def load_weights(session: Any, weights: Mapping[str, np.ndarray]) -> None:
+    """Give the variables of a session's graph these values, by name."""
+    tf = load_tensorflow().compat.v1
+    for variable in tf.global_variables():
+        if variable.op.name in weights:
+            # In place of what it would be drawn from; `variable.load` does the same, and warns of its end.
+            drawn = variable.initializer.inputs[1]
+            session.run(variable.initializer, {drawn: weights[variable.op.name]})
+
+
+def fit_network(
+    build: Build,
     trainer: Adam,
-    X: np.ndarray,
-    y: np.ndarray,
+    training: Rows,
+    validation: Rows | None,
     seed: int,
     log_step: LogStep,
-    track: Callable[[Iterable[int]], Iterable[int]] = lambda steps: steps,
+    track: Track = lambda steps: steps,
+    initial: Mapping[str, np.ndarray] | None = None,
 ) -> Model:
-    """Train a head.
+    """Train a network.
 
     Args:
-        head: what to train.
+        build: what to train.
         trainer: how.
-        X: float32 [n, D], the training rows, transformed.
-        y: bool [n], true where the utterance is sarcastic.
+        training: what to learn from.
+        validation: what the end may be chosen on, or None, with which all steps are trained; each epoch's loss on it is
+            logged.
         seed: of the initial weights and of the order of mini-batches.
         log_step: told the loss of every step, before its update, as soon as it is known.
         track: wraps the steps, to show progress.
+        initial: variable name -> value that training begins with, for some of the variables.
 
     Raises:
         TrainingError: the loss is no longer finite.
     """
     tf = load_tensorflow().compat.v1
-    is_full_batch = trainer.batch_size is None or trainer.batch_size >= len(y)
+    n_rows, batch_size = len(training.y), trainer.batch_size or len(training.y)
+    is_full_batch = batch_size >= n_rows
     with tf.Graph().as_default() as graph, tf.Session(graph=graph) as session:
         tf.set_random_seed(seed)
         # Fed once, at initialisation: a constant would count towards a graph's limit of 2 GB, a placeholder be copied
         # in every step.
-        given_X, given_y = tf.placeholder(tf.float32, X.shape), tf.placeholder(tf.float32, (len(y), N_LOGITS))
+        given_X, given_y = tf.placeholder(tf.float32, training.X.shape), tf.placeholder(tf.float32, (n_rows, N_LOGITS))
         all_X, all_y = (tf.Variable(given, trainable=False) for given in (given_X, given_y))
         rows = tf.placeholder(tf.int64, [None])
         batch_X, batch_y = (each.value() if is_full_batch else tf.gather(each, rows) for each in (all_X, all_y))
+        if is_full_batch and validation is not None:
+            # Lets other rows in, as many as there are.
+            batch_X, batch_y = (
+                tf.placeholder_with_default(each, [None, *each.shape[1:]]) for each in (batch_X, batch_y)
+            )
+        fed = {given_X: training.X, given_y: one_hot(training.y)}
         with building_a_graph():
-            logits = head.logits(batch_X)
-        loss = tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(labels=batch_y, logits=logits))
+            logits = build(batch_X)
+        losses_of_rows = tf.nn.sigmoid_cross_entropy_with_logits(labels=batch_y, logits=logits)
+        if trainer.class_weight is ClassWeight.balanced:
+            # Fed, not counted from the batch: a batch may have no row of a class.
+            weights = tf.reduce_sum(batch_y * balanced_weights(training.y), axis=1, keepdims=True)
+            losses_of_rows = losses_of_rows * weights
+        loss = tf.reduce_mean(losses_of_rows)
         update = tf.train.AdamOptimizer(trainer.learning_rate, epsilon=trainer.epsilon).minimize(loss)
-        session.run(tf.global_variables_initializer(), {given_X: X, given_y: one_hot(y)})
+        session.run(tf.global_variables_initializer(), fed)
+        load_weights(session, initial or {})
+        variables = [
+            *tf.trainable_variables(),
+            *(each for each in tf.global_variables() if each.op.name in (initial or {})),
+        ]
+        variables = list(dict.fromkeys(variables))
 
-        batches = _batches(len(y), trainer.batch_size or len(y), seed)
-        losses = []
+        batches = _batches(n_rows, batch_size, seed)
+        watched = _Watched(logits, batch_X, batch_y, validation, trainer.patience, -(-n_rows // batch_size))
+        losses: list[float] = []
         for step in track(range(trainer.steps)):
             value, _ = session.run([loss, update], {} if is_full_batch else {rows: next(batches)})
             if not np.isfinite(value):
@@ -171,17 +246,62 @@ def fit(
                     f" (now {trainer.learning_rate}) or scale=standard"
                 )
             losses.append(float(value))
-            log_step(step, {"train/loss": losses[-1]})
-        variables = tf.trainable_variables()
-        weights = {variable.op.name: value for variable, value in zip(variables, session.run(variables), strict=True)}
-    return Model(head, X.shape[1], weights, tuple(losses))
+            metrics = {"train/loss": losses[-1]}
+            if watched.is_due(step, trainer.steps):
+                metrics["validation/loss"] = watched.look(session, variables, step)
+            log_step(step, metrics)
+            if watched.is_over:
+                break
+        values = watched.best or session.run(variables)
+        fitted = {variable.op.name: value for variable, value in zip(variables, values, strict=True)}
+    return Model(build, training.X.shape[1:], fitted, tuple(losses), watched.losses)
 
 
-def one_hot(y: np.ndarray) -> np.ndarray:
-    """Labels bool [n] -> float32 [n, 2], one column a class."""
-    labels = np.zeros((len(y), N_LOGITS), np.float32)
-    labels[:, SARCASTIC], labels[:, NON_SARCASTIC] = y, ~y
-    return labels
+class _Watched:
+    """The loss on validation rows, and when it no longer falls."""
+
+    def __init__(
+        self, logits: Any, X: Any, y: Any, validation: Rows | None, patience: int | None, epoch_steps: int
+    ) -> None:
+        tf = load_tensorflow().compat.v1
+        self._logits, self._X, self._y, self._validation = logits, X, y, validation
+        self._patience, self._epoch_steps = patience, epoch_steps
+        self._sum = tf.reduce_sum(tf.nn.sigmoid_cross_entropy_with_logits(labels=y, logits=logits))
+        self.losses: dict[int, float] = {}
+        self.best: list[np.ndarray] | None = None
+        self.is_over = False
+
+    def is_due(self, step: int, n_steps: int) -> bool:
+        """Whether an epoch ends with this step."""
+        return self._validation is not None and ((step + 1) % self._epoch_steps == 0 or step + 1 == n_steps)
+
+    def look(self, session: Any, variables: list[Any], step: int) -> float:
+        """The loss after a step's update."""
+        assert self._validation is not None
+        X, y = self._validation.X, one_hot(self._validation.y)
+        n_at_once = max(1, VALUES_AT_ONCE // int(np.prod(X.shape[1:])))
+        sums = [
+            session.run(self._sum, {self._X: X[start : start + n_at_once], self._y: y[start : start + n_at_once]})
+            for start in range(0, len(X), n_at_once)
+        ]
+        loss = float(np.sum(sums)) / y.size
+        if self._patience is not None:
+            if loss < min(self.losses.values(), default=np.inf):
+                self.best = session.run(variables)
+            else:
+                lowest = min(self.losses, key=self.losses.__getitem__)
+                self.is_over = len([each for each in self.losses if each > lowest]) + 1 >= self._patience
+        self.losses[step] = loss
+        return loss
+
+
+def balanced_weights(y: np.ndarray) -> np.ndarray:
+    """What a row of each column counts, float32 [2], such that both classes count alike and the mean is 1.
+
+    n / (2 n_class), as scikit-learn's "balanced": King & Zeng 2001, Political Analysis 9(2).
+    """
+    counts = one_hot(y).sum(axis=0)
+    return (len(y) / (N_LOGITS * np.maximum(counts, 1))).astype(np.float32)
 
 
 def _batches(n_rows: int, batch_size: int, seed: int) -> Iterator[np.ndarray]:

@@ -14,7 +14,7 @@ from sarcasm.project import PROJECT
 
 CONF = PROJECT / "conf"
 COLUMNS = 110
-OPTION_LINE = re.compile(r"^(?P<key>[a-z_]+): *(?P<value>.*?) +# (?P<comment>.*)$")
+OPTION_LINE = re.compile(r"^(?P<key>[A-Za-z_]+): *(?P<value>.*?) +# (?P<comment>.*)$")
 PROJECT_PATH = re.compile(r"\$\{project:([^}]*)\}")
 DEFAULT_LINE = re.compile(r"^  - (?P<group>[a-z_]+(@[a-z_.]+)?): \"?(?P<choice>\w+)\"?")
 

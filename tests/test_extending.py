@@ -16,11 +16,11 @@ def block(language: str, containing: str) -> str:
 
 def test_a_head_is_one_class_and_one_file(run_train, project_copy):
     heads = project_copy / "sarcasm" / "heads.py"
-    heads.write_text(heads.read_text() + "\n\n" + block("python", "class Linear"))
-    (project_copy / "conf" / "head" / "linear.yaml").write_text(block("yaml", "head_linear"))
-    result = run_train("head=linear", "trainer.steps=2", "pca=off", project=project_copy)
+    heads.write_text(heads.read_text() + "\n\n" + block("python", "class Bottleneck"))
+    (project_copy / "conf" / "head" / "bottleneck.yaml").write_text(block("yaml", "head_bottleneck"))
+    result = run_train("head=bottleneck", "trainer.steps=2", "pca=off", project=project_copy)
     assert result.returncode == 0, result.stderr
-    assert "head=linear " in run_train("--help", project=project_copy).stdout
+    assert "head=bottleneck " in run_train("--help", project=project_copy).stdout
 
 
 def test_a_dataset_with_a_manifest_is_one_file(run_train, project_copy):

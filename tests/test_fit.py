@@ -2,24 +2,28 @@ import numpy as np
 import pytest
 
 from sarcasm.errors import ConfigError, TrainingError
-from sarcasm.fit import Adam, Model, fit
-from sarcasm.heads import MLP
+from sarcasm.fit import Adam, ClassWeight, Model, Rows, balanced_weights
+from sarcasm.heads import MLP, SVM
 
 SMALL = MLP(name="small", hidden=[100])
 
 
 def adam(**options) -> Adam:
-    return Adam(**({"name": "adam", "steps": 30, "learning_rate": 1e-4, "epsilon": 1e-8, "batch_size": None} | options))
+    plain = {
+        "name": "adam", "steps": 30, "learning_rate": 1e-4, "epsilon": 1e-8, "batch_size": None, "validation_share": 0.0,
+        "patience": None, "class_weight": ClassWeight.none,
+    }  # fmt: skip
+    return Adam(**(plain | options))
 
 
-def losses_of(head, trainer, X, y, seed=42) -> tuple[Model, list[float]]:
+def losses_of(head, trainer, X, y, seed=42, validation=None) -> tuple[Model, list[float]]:
     losses: list[float] = []
 
     def log_step(step, metrics):
         assert step == len(losses)
         losses.append(metrics["train/loss"])
 
-    return fit(head, trainer, X, y, seed, log_step), losses
+    return head.fit(trainer, Rows(X, y), validation, seed, log_step), losses
 
 
 @pytest.fixture
@@ -88,7 +92,15 @@ def test_a_loss_that_is_not_finite_stops_with_advice(separable):
 
 @pytest.mark.parametrize(
     "option",
-    [{"steps": 0}, {"batch_size": 0}, {"learning_rate": 0.0}, {"epsilon": -1.0}, {"learning_rate": float("inf")}],
+    [
+        {"steps": 0},
+        {"batch_size": 0},
+        {"patience": 0},
+        {"validation_share": 1.0},
+        {"learning_rate": 0.0},
+        {"epsilon": -1.0},
+        {"learning_rate": float("inf")},
+    ],
 )
 def test_options_out_of_range_are_refused(option):
     ((name, value),) = option.items()
@@ -99,3 +111,78 @@ def test_options_out_of_range_are_refused(option):
 def test_a_layer_without_units_is_refused():
     with pytest.raises(ConfigError, match=r"^head\.hidden=\[100, 0\]: a layer needs at least one unit$"):
         MLP(name="odd", hidden=[100, 0])
+
+
+@pytest.mark.parametrize("batch_size", [None, 16])
+def test_validation_rows_are_watched_and_change_no_loss(separable, rng, batch_size):
+    X, y = separable
+    held_out = Rows(rng.standard_normal((7, 128)).astype(np.float32), np.arange(7) % 2 == 0)
+    trainer = adam(steps=12, batch_size=batch_size)
+    plain, losses = losses_of(SMALL, trainer, X, y)
+    watched, losses_again = losses_of(SMALL, trainer, X, y, validation=held_out)
+    assert losses_again == losses
+    assert watched.validation_losses is not None
+    assert sorted(watched.validation_losses) == (list(range(12)) if batch_size is None else [3, 7, 11])
+    logits, labels = watched.logits(held_out.X).astype(float), np.stack([held_out.y, ~held_out.y], axis=1)
+    expected = np.mean(np.logaddexp(0, logits) - labels * logits)
+    assert watched.validation_losses[11] == pytest.approx(expected, rel=1e-5)
+    assert plain.validation_losses == {}
+
+
+def test_training_ends_when_the_validation_loss_rises_and_keeps_the_best_weights(separable):
+    X, y = separable
+    # What is learned is wrong for every row that is held out, so the first epoch's weights are the best.
+    held_out = Rows(X, ~y)
+    trainer = adam(steps=50, learning_rate=1e-2, patience=3)
+    model, losses = losses_of(SMALL, trainer, X, y, validation=held_out)
+    assert len(losses) == 4
+    first, _ = losses_of(SMALL, adam(steps=1, learning_rate=1e-2), X, y)
+    assert np.array_equal(model.logits(X), first.logits(X))
+
+
+def test_balanced_weights_let_both_classes_count_alike(separable):
+    X, y = separable
+    y = np.arange(60) < 6
+    weights = balanced_weights(y)
+    assert weights == pytest.approx([60 / 12, 60 / 108])
+    plain, _ = losses_of(SMALL, adam(steps=1, learning_rate=1e-30), X, y)
+    _, (weighted,) = losses_of(SMALL, adam(steps=1, learning_rate=1e-30, class_weight=ClassWeight.balanced), X, y)
+    logits, labels = plain.logits(X).astype(float), np.stack([y, ~y], axis=1)
+    of_row = np.mean(np.logaddexp(0, logits) - labels * logits, axis=1)
+    assert weighted == pytest.approx((of_row[y].mean() + of_row[~y].mean()) / 2, rel=1e-5)
+
+
+@pytest.mark.parametrize("gamma", ["scale", "auto", "0.05"])
+def test_a_support_vector_machine_decides_as_scikit_learns(separable, rng, gamma):
+    from sklearn.svm import SVC
+
+    X, y = separable
+    y = y ^ (rng.random(60) < 0.2)
+    model, losses = losses_of(SVM(name="svm", C=3.0, gamma=gamma), adam(), X, y)
+    oracle = SVC(C=3.0, gamma=gamma if gamma in ("scale", "auto") else float(gamma)).fit(X.astype(float), y)
+    other = rng.standard_normal((200, 128)).astype(np.float32) + 1
+    assert losses == []
+    assert model.logits(other)[:, 0] == pytest.approx(oracle.decision_function(other.astype(float)), abs=1e-5)
+    assert model.logits(other)[:, 1] == pytest.approx(-model.logits(other)[:, 0])
+
+
+def test_a_support_vector_machine_is_saved_without_pickles(separable, tmp_path):
+    from sarcasm.tensorflow_runtime import load_tensorflow
+
+    X, y = separable
+    model, _ = losses_of(SVM(name="svm", C=1.0, gamma="scale"), adam(), X, y)
+    model.save(tmp_path / "saved_model")
+    served = load_tensorflow().saved_model.load(str(tmp_path / "saved_model")).signatures["serving_default"]
+    assert served(features=load_tensorflow().constant(X))["logits"].numpy() == pytest.approx(model.logits(X))
+    assert not [path for path in tmp_path.rglob("*") if path.suffix in (".pkl", ".pickle", ".joblib")]
+
+
+def test_a_support_vector_machine_needs_both_classes(separable):
+    with pytest.raises(TrainingError, match=r"^head=svm needs training rows of both classes; choose another split$"):
+        losses_of(SVM(name="svm", C=1.0, gamma="scale"), adam(), separable[0], np.ones(60, bool))
+
+
+@pytest.mark.parametrize(("option", "text"), [({"C": 0.0}, "head.C=0.0"), ({"gamma": "sclae"}, "head.gamma=sclae")])
+def test_options_of_a_support_vector_machine_out_of_range_are_refused(option, text):
+    with pytest.raises(ConfigError, match=f"^{text}: .* needed$"):
+        SVM(**({"name": "svm", "C": 1.0, "gamma": "scale"} | option))

@@ -9,10 +9,11 @@ import pytest
 from sarcasm import report, scoring
 from sarcasm.corpus import Corpus
 from sarcasm.scoring import Decision, Predictions
-from sarcasm.splits import Fold, Leakage
+from sarcasm.splits import Audit, AuditPolicy, Fold, UtteranceSplit, audit
 from tests.conftest import make_table
 
-NOTHING_SEEN = Leakage(n_test_utterances=2, n_seen_utterances=0)
+NOTHING_SEEN = Audit((), (), (), AuditPolicy.warn)
+SPLIT = UtteranceSplit(name="utterance", audit=AuditPolicy.warn, test_size=0.5, stratify=True)
 
 
 @pytest.fixture
@@ -38,7 +39,9 @@ def test_every_caution_is_a_sentence_that_counts_and_names(table):
         dropped=tuple("abcdefg"),
         skipped={"1_2": "clip 1_2: bad"},
     )
-    assert report.cautions(corpus, table, halves(table), Leakage(4, 3)) == [
+    # The second half of each clip but the last is tested.
+    folds = [Fold("holdout", np.arange(0, 14, 2), np.array([1, 3, 5, 14, 15]))]
+    assert report.cautions(corpus, table, folds, audit(folds, table, SPLIT)) == [
         "The clips are made up (synthesised sound): the scores show that everything works, and nothing else.",
         "There is no VGGish checkpoint: the embeddings come from random weights (seed 5), and the PCA is fitted on the"
         " training rows.",
@@ -62,12 +65,14 @@ def test_one_class_on_a_side_and_one_clip_of_a_class_are_cautions():
 
 def written(folder, table, decision=Decision.argmax, title="a run", cautions=("Beware.",)):
     logits = np.array([[2, -2], [1, 1], [-1, -1], [-3, 3], [1, -1], [1, -1], [-2, 2], [-1, 1]], np.float32)
-    levels = scoring.levels([Predictions("holdout", np.arange(8, 16), logits)], table, decision)
-    scores = {level.name: scoring.score(level.labels, level.probability, level.decisions, decision) for level in levels}
-    baselines = scoring.baselines(halves(table), table)
-    facts = report.facts(table, halves(table), "smoke", True, "small", "utterance")
-    report.write(folder, title, facts, cautions, {"holdout": [0.7, 0.6]}, levels, scores, baselines, table, {"seed": 1})
-    return scores
+    predictions = [Predictions("holdout", np.arange(8, 16), logits, seed=1)]
+    folds = halves(table)
+    result = scoring.result(predictions, [], folds, table, decision, seed=0)
+    facts = report.facts(
+        table, folds, audit(folds, table, SPLIT), "smoke", "vggish", "small", "utterance", [1], n_copies=0
+    )
+    report.write(folder, title, facts, cautions, {"holdout-s1": [0.7, 0.6]}, result, table, {"seed": 1})
+    return result.scores
 
 
 def test_predictions_give_back_the_scores(table, tmp_path):
@@ -103,11 +108,11 @@ def test_the_page_holds_everything_itself_and_text_stays_text(table, tmp_path):
     assert "a &lt; b &amp; c" in page
     assert "http://" not in page
     assert "https://" not in page
-    assert page.count('src="data:image/png;base64,') == 4
+    assert page.count('src="data:image/png;base64,') == 5
 
 
 def test_the_pictures_are_pngs(table, tmp_path):
     written(tmp_path, table)
     pictures = sorted(path.name for path in (tmp_path / "plots").iterdir())
-    assert pictures == ["confusion_example.png", "confusion_utterance.png", "loss.png", "scores.png"]
+    assert pictures == ["confusion_example.png", "confusion_utterance.png", "loss.png", "reliability.png", "scores.png"]
     assert all((tmp_path / "plots" / name).read_bytes().startswith(b"\x89PNG\r\n\x1a\n") for name in pictures)

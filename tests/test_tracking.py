@@ -704,7 +704,7 @@ def test_the_model_of_a_run_can_be_loaded_and_predicts(
     if arrays:
         np.savez(folder / "transform.npz", **arrays)  # type: ignore[arg-type]
     with begun(tracking(), tracked_project) as tracked:
-        uri = tracked.log_model(folder, dimension=128)
+        uri = tracked.log_model(folder, shape=(128,))
 
     import mlflow
 
@@ -729,7 +729,7 @@ def test_a_model_brings_the_code_that_it_needs(tracked_project: Path, tracking: 
     save_linear(folder, np.zeros((128, 2), np.float32))
     np.savez(folder / "transform.npz", pca_eigen_vectors=np.eye(128), pca_means=np.zeros(128))
     with begun(tracking(), tracked_project) as tracked:
-        tracked.log_model(folder, dimension=128)
+        tracked.log_model(folder, shape=(128,))
     kept = artifacts(tracked_project, tracked) / "model"
     requirements = (kept / "requirements.txt").read_text().splitlines()
     assert [line.split("==")[0] for line in requirements] == ["mlflow", "numpy", "scipy", "tensorflow"]

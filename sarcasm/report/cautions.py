@@ -6,10 +6,10 @@ from collections.abc import Sequence, Sized
 
 from sarcasm.corpus import Corpus
 from sarcasm.embeddings import Table
-from sarcasm.splits import Fold, Leakage
+from sarcasm.splits import Audit, Fold
 
 
-def cautions(clips: Corpus, table: Table, folds: Sequence[Fold], leakage: Leakage) -> list[str]:
+def cautions(clips: Corpus, table: Table, folds: Sequence[Fold], audit: Audit) -> list[str]:
     """What a reader must know before believing a number, most important first; each a sentence.
 
     They stand on the terminal, on the page and in the tags of the run.
@@ -23,11 +23,9 @@ def cautions(clips: Corpus, table: Table, folds: Sequence[Fold], leakage: Leakag
         seed = table.weights.removeprefix("random:")
         fitted = ", and the PCA is fitted on the training rows" if table.fits_pca else ""
         found.append(f"There is no VGGish checkpoint: the embeddings come from random weights (seed {seed}){fitted}.")
-    if leakage.is_leaky:
-        found.append(
-            f"The split leaks: parts of {leakage.n_seen_utterances} of the {leakage.n_test_utterances} test utterances"
-            " were heard in training."
-        )
+    elif table.fits_pca:
+        found.append("VGGish's PCA was not made for this embedding: one is fitted on the training rows.")
+    found += audit.warnings
     n_sarcastic, n_all = int(table.utterance_labels.sum()), len(table.utterances)
     if 1 in (n_sarcastic, n_all - n_sarcastic):
         word = "sarcastic" if n_sarcastic == 1 else "not sarcastic"
@@ -36,7 +34,10 @@ def cautions(clips: Corpus, table: Table, folds: Sequence[Fold], leakage: Leakag
         for side, rows in (("training", fold.train), ("test", fold.test)):
             if len(set(table.y[rows])) == 1:
                 word = "sarcastic" if table.y[rows[0]] else "not sarcastic"
-                found.append(f"All {len(rows)} {side} examples are {word}: the scores of such a split mean nothing.")
+                where = f" of fold {fold.name}" if len(folds) > 1 else ""
+                found.append(
+                    f"All {len(rows)} {side} examples{where} are {word}: the scores of such a split mean nothing."
+                )
     if clips.missing:
         found.append(f"{_counted(clips.missing, 'label')} without a clip: {_listed(clips.missing)}.")
     if clips.unlabelled:

@@ -5,32 +5,60 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sarcasm.embeddings import Table
-from sarcasm.splits import Fold
+from sarcasm.splits import Audit, Fold, units
 
 
-def facts(table: Table, folds: Sequence[Fold], dataset: str, pca: bool, head: str, split: str) -> dict[str, str]:
+def facts(
+    table: Table, folds: Sequence[Fold], audit: Audit, dataset: str, embedding: str, head: str, split: str,
+    seeds: Sequence[int], n_copies: int,
+) -> dict[str, str]:  # fmt: skip
     """Name -> value, for the terminal and the page.
 
     Args:
         table: what was trained and tested on.
         folds: how it was divided.
-        dataset: its name.
-        pca: whether embeddings were post-processed.
-        head: its name.
-        split: the protocol's name.
+        audit: what stands on both sides.
+        dataset, embedding, head, split: their names.
+        seeds: of the fits of each fold.
+        n_copies: changed copies of examples that were trained on as well.
     """
-    speakers = {(utterance.show, utterance.speaker) for utterance in table.utterances}
-    weights = (
-        f"random weights (seed {table.weights.removeprefix('random:')})" if table.has_random_weights else table.weights
-    )
+    speakers = {units.speaker(utterance) for utterance in table.utterances}
+    weights = {"none": "no weights"}.get(table.weights, table.weights)
+    if table.has_random_weights:
+        weights = f"random weights (seed {table.weights.removeprefix('random:')})"
     source = ", fitted on the training rows" if table.fits_pca else ""
+    what = "whole clips" if len(table.y) == len(table.utterances) else "of 0.96 s"
+    values = " x ".join(map(str, table.X.shape[1:]))
     return {
         "dataset": f"{dataset}: {len(table.utterances)} clips ({table.utterance_labels.sum()} sarcastic),"
         f" {len(speakers)} speakers, {table.seconds.sum():.0f} s",
-        "examples": f"{len(table.y)} of 0.96 s ({table.y.sum()} sarcastic), {table.X.shape[1]} values each",
-        "embedding": f"VGGish, {weights}",
-        "PCA": f"8 bits{source}" if pca else "none",
+        "examples": f"{len(table.y)} {what} ({table.y.sum()} sarcastic), {values} values each"
+        + (f"; {n_copies} changed copies to train on" if n_copies else ""),
+        "embedding": f"{embedding}, {weights}",
+        "PCA": f"8 bits{source}" if table.pca != "none" else "none",
         "head": head,
-        "split": f"{split}: "
-        + "; ".join(f"{len(fold.train)} examples to train, {len(fold.test)} to test" for fold in folds),
+        "split": f"{split}: {_sides(folds)}",
+        "fits": " x ".join(
+            f"{n} {noun}{'' if n == 1 else 's'}" for n, noun in ((len(folds), "fold"), (len(seeds), "seed"))
+        ),
+        "shared": _shared(audit),
     }
+
+
+def _sides(folds: Sequence[Fold]) -> str:
+    if len(folds) > 1:
+        tested = [len(fold.test) for fold in folds]
+        return f"{len(folds)} folds, {min(tested)} to {max(tested)} examples to test in each"
+    (fold,) = folds
+    held_out = f", {len(fold.validation)} to choose on" if len(fold.validation) else ""
+    return f"{len(fold.train)} examples to train{held_out}, {len(fold.test)} to test"
+
+
+def _shared(audit: Audit) -> str:
+    """What a test clip has in common with training, said also where the protocol means it to be so."""
+    counts = {
+        "parts of them": "utterances", "their sound": "sounds", "their line": "lines", "their speaker": "speakers",
+        "their show": "shows",
+    }  # fmt: skip
+    found = [f"{words} of {n}" for words, kind in counts.items() if (n := len(audit.shared(kind)))]
+    return f"of {audit.n_tested} test clips, training has " + (", ".join(found) if found else "nothing")

@@ -7,15 +7,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sarcasm.report.files import LEVEL_TITLES
-from sarcasm.scoring import METRICS, Baseline, Scores, verdict
+from sarcasm.report.words import certainty, fits_table
+from sarcasm.scoring import METRICS, Result, verdict
 
 
 def page(
     title: str,
     facts: Mapping[str, str],
     warnings: Sequence[str],
-    scores: Mapping[str, Scores],
-    compared: Sequence[Baseline],
+    result: Result,
     shown: Mapping[str, bytes],
     options: Mapping[str, Any],
 ) -> str:
@@ -25,8 +25,7 @@ def page(
         title: the run's name.
         facts: what was run, name -> value.
         warnings: what a reader must know before believing a number.
-        scores: level -> scores.
-        compared: the baselines.
+        result: what the run is worth.
         shown: name -> PNG, in order.
         options: every option of the run.
 
@@ -36,10 +35,15 @@ def page(
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(loader=PackageLoader("sarcasm.report", "."), autoescape=True, undefined=StrictUndefined)
+    scores = result.scores
     rows = [(f"this run, {level} level", scores[level]) for level in LEVEL_TITLES]
-    rows += [(f"baseline: {each.name.replace('_', ' ')}", each.scores) for each in compared]
+    rows += [
+        (f"{'does not listen' if each.is_deaf else 'simple'}: {each.name.replace('_', ' ')}", each.scores)
+        for each in result.baselines
+    ]
     return environment.get_template("page.html.jinja").render(
-        title=title, facts=facts, warnings=warnings, verdict=verdict(scores["utterance"], compared), metrics=METRICS,
+        title=title, facts=facts, warnings=warnings, verdict=verdict(scores["utterance"], result.baselines), metrics=METRICS,
+        certainty=certainty(result), fits=fits_table(result),
         rows=[(name, {metric: getattr(each, metric) for metric in METRICS}) for name, each in rows],
         pictures={name: f"data:image/png;base64,{base64.b64encode(png).decode()}" for name, png in shown.items()},
         reports={LEVEL_TITLES[level]: scores[level].report for level in LEVEL_TITLES}, options=options,

@@ -11,27 +11,26 @@ from typing import Any
 
 import numpy as np
 
-from sarcasm.scoring import CLASSES, Baseline, Scores
+from sarcasm.scoring import CLASSES, Calibration, Result, Scores
 
 BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#999999"
 
 
-def pictures(
-    losses: Mapping[str, Sequence[float]], scores: Mapping[str, Scores], compared: Sequence[Baseline], note: str
-) -> dict[str, bytes]:
+def pictures(losses: Mapping[str, Sequence[float]], result: Result, note: str) -> dict[str, bytes]:
     """Draw every picture.
 
     Args:
-        losses: fold -> loss of each step.
-        scores: level -> scores.
-        compared: the baselines.
+        losses: name of the fit -> loss of each step; empty for one that is not trained in steps.
+        result: what the run is worth.
         note: stands in small print under each picture; says so where data or weights are made up.
 
     Returns:
         name -> PNG.
     """
-    drawn = {"loss": _loss(losses), "scores": _scores(scores["utterance"], compared)}
-    drawn |= {f"confusion_{level}": _confusion(level, each) for level, each in scores.items()}
+    drawn = {"loss": _loss(losses)} if any(losses.values()) else {}
+    drawn["scores"] = _scores(result)
+    drawn |= {f"confusion_{level}": _confusion(level, each) for level, each in result.scores.items()}
+    drawn["reliability"] = _reliability(result.calibration)
     for figure in drawn.values():
         figure.text(0.01, 0.005, note, fontsize=7, color=GREY, va="bottom")
     return {name: _png(figure) for name, figure in drawn.items()}
@@ -63,6 +62,7 @@ def _loss(losses: Mapping[str, Sequence[float]]) -> Any:
             np.arange(len(values)),
             values,
             color=BLUE,
+            alpha=1 if len(losses) == 1 else 0.5,
             linewidth=1.5,
             marker="o" if len(values) <= 50 else "",
             markersize=3,
@@ -87,13 +87,50 @@ def _confusion(level: str, scores: Scores) -> Any:
     return figure
 
 
-def _scores(scores: Scores, compared: Sequence[Baseline]) -> Any:
-    figure, axes = _axes("Weighted F over utterances")
-    bars = [("this run", scores.f1_weighted, ORANGE)]
-    bars += [(each.name.replace("_", " "), each.scores.f1_weighted, GREY) for each in compared]
+def _scores(result: Result) -> Any:
+    figure, axes = _axes("Weighted F over utterances, with its 95 % intervals")
+    bars = [("this run", result.scores["utterance"].f1_weighted, ORANGE)]
+    bars += [
+        (each.name.replace("_", " "), each.scores.f1_weighted, GREY if each.is_deaf else BLUE)
+        for each in result.baselines
+    ]
     names, values, colours = zip(*reversed(bars), strict=True)
     axes.barh(names, values, color=colours)
+    top = len(bars) - 1
+    ends = {row: value for row, value in enumerate(values)}
+    for (unit, found), style, shift in zip(result.intervals.items(), ("-", ":"), (0.12, -0.12), strict=False):
+        interval = found["f1_weighted"]
+        if np.isfinite(interval.low):
+            axes.hlines(
+                top + shift,
+                interval.low,
+                interval.high,
+                color="black",
+                linestyle=style,
+                linewidth=1.5,
+                label=f"over {unit}s",
+            )
+            ends[top] = max(ends[top], interval.high)
     for row, value in enumerate(values):
-        axes.text(value + 0.01, row, f"{value:.3f}", va="center", fontsize=9)
-    axes.set(xlim=(0, 1.08), xlabel="weighted F")
+        axes.text(ends[row] + 0.01, row, f"{value:.3f}", va="center", fontsize=9)
+    if result.intervals:
+        axes.legend(fontsize=8, frameon=False, loc="lower right")
+    axes.set(xlim=(0, 1.12), xlabel="weighted F (grey: does not listen)")
+    return figure
+
+
+def _reliability(calibration: Calibration) -> Any:
+    figure, axes = _axes(f"Reliability of whole clips (expected calibration error {calibration.ece:.3f})")
+    axes.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle="--", label="perfectly calibrated")
+    expected, observed, counts = zip(*calibration.bins, strict=True)
+    axes.plot(expected, observed, color=BLUE, linewidth=1.5, marker="o", label="this run")
+    for x, y, count in zip(expected, observed, counts, strict=True):
+        axes.annotate(str(count), (x, y), textcoords="offset points", xytext=(4, 4), fontsize=8)
+    axes.set(
+        xlim=(0, 1),
+        ylim=(0, 1.05),
+        xlabel="mean probability of sarcastic (number: clips)",
+        ylabel="share that is sarcastic",
+    )
+    axes.legend(fontsize=8, frameon=False, loc="upper left")
     return figure

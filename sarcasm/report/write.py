@@ -11,7 +11,9 @@ from sarcasm.embeddings import Table
 from sarcasm.report.files import predictions_csv, report_json, report_text
 from sarcasm.report.page import page
 from sarcasm.report.pictures import pictures
-from sarcasm.scoring import Baseline, Level, Scores
+from sarcasm.scoring import Level, Result, Scores
+
+PREDICTIONS = {"utterance": "predictions.csv", "example": "predictions_examples.csv"}
 
 
 def write(
@@ -20,36 +22,44 @@ def write(
     facts: Mapping[str, str],
     warnings: Sequence[str],
     losses: Mapping[str, Sequence[float]],
-    levels: Sequence[Level],
-    scores: Mapping[str, Scores],
-    compared: Sequence[Baseline],
+    result: Result,
     table: Table,
     options: Mapping[str, Any],
 ) -> None:
-    """Write the reports, predictions, pictures and page.
+    """Write the reports, predictions, pictures and page of a run.
 
     Args:
         folder: an empty folder.
         title: the run's name.
         facts: what was run, name -> value.
         warnings: what a reader must know before believing a number.
-        losses: fold -> loss of each step.
-        levels: what was decided, of whole clips and of examples.
-        scores: level name -> what the decisions are worth.
-        compared: the baselines.
+        losses: name of the fit -> loss of each step.
+        result: what the run is worth.
         table: what was trained and tested on.
         options: every option of the run.
     """
-    drawn = pictures(losses, scores, compared, note="; ".join(warnings[:1]))
-    texts = {
-        "classification_report.txt": report_text(scores),
-        "classification_report.json": json.dumps(report_json(scores), indent=2) + "\n",
-        "report.html": page(title, facts, warnings, scores, compared, drawn, options),
-    }
-    files = {"utterance": "predictions.csv", "example": "predictions_examples.csv"}
-    texts |= {files[level.name]: predictions_csv(level, table) for level in levels}
-    for name, text in texts.items():
-        (folder / name).write_text(text, encoding="utf-8")
+    write_decisions(folder, result.levels, result.scores, table)
+    drawn = pictures(losses, result, note="; ".join(warnings[:1]))
+    whole = page(title, facts, warnings, result, drawn, options)
+    (folder / "report.html").write_text(whole, encoding="utf-8")
     (folder / "plots").mkdir()
     for name, png in drawn.items():
         (folder / "plots" / f"{name}.png").write_bytes(png)
+
+
+def write_decisions(folder: Path, levels: Sequence[Level], scores: Mapping[str, Scores], table: Table) -> None:
+    """Write the classification report and every decision: all that is kept of one fit among several.
+
+    Args:
+        folder: where to.
+        levels: what was decided, of whole clips and of examples.
+        scores: level name -> what the decisions are worth.
+        table: what was tested on.
+    """
+    texts = {
+        "classification_report.txt": report_text(scores),
+        "classification_report.json": json.dumps(report_json(scores), indent=2) + "\n",
+    }
+    texts |= {PREDICTIONS[level.name]: predictions_csv(level, table) for level in levels}
+    for name, text in texts.items():
+        (folder / name).write_text(text, encoding="utf-8")

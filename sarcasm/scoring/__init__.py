@@ -1,23 +1,51 @@
 """Scores: arrays in, frozen results out. Knows neither TensorFlow nor where predictions come from."""
 
-from sarcasm.scoring.baselines import Baseline, baselines, metrics, verdict
-from sarcasm.scoring.levels import Decision, Level, Predictions, example_level, levels, utterance_level
+from sarcasm.scoring.baselines import Baseline, baselines, best_deaf, gain, verdict
+from sarcasm.scoring.calibration import Calibration, calibration
+from sarcasm.scoring.intervals import Interval, intervals
+from sarcasm.scoring.levels import (
+    Decision,
+    Level,
+    Predictions,
+    example_level,
+    levels,
+    tuned_threshold,
+    utterance_level,
+)
 from sarcasm.scoring.metrics import CLASSES, METRICS, ClassScores, Scores, score
+from sarcasm.scoring.result import Fit, Result, Spread, result, score_level
+from sarcasm.scoring.significance import ChanceTest, Paired, against_chance, holm, paired
 
 __all__ = [
     "CLASSES",
     "METRICS",
     "Baseline",
+    "Calibration",
+    "ChanceTest",
     "ClassScores",
     "Decision",
+    "Fit",
+    "Interval",
     "Level",
+    "Paired",
     "Predictions",
+    "Result",
     "Scores",
+    "Spread",
+    "against_chance",
     "baselines",
+    "best_deaf",
+    "calibration",
     "example_level",
+    "gain",
+    "holm",
+    "intervals",
     "levels",
-    "metrics",
+    "paired",
+    "result",
     "score",
+    "score_level",
+    "tuned_threshold",
     "utterance_level",
     "verdict",
 ]

@@ -1,20 +1,19 @@
 """From logits to decisions, at two levels: each example by itself, and each utterance by the mean over its examples.
 
-Two columns, as the head has them: 0 sarcastic, 1 not. Each goes through a sigmoid of its own, since the head is trained
-so; the probability of sarcastic is the first column's share of both, p0 / (p0 + p1), which is above one half exactly
-where argmax says sarcastic and equals p0 where the columns sum to one.
+What the two columns of logits say stands in `sarcasm.logits`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 import numpy as np
 
 from sarcasm.embeddings import Table
-from sarcasm.heads import N_LOGITS, NON_SARCASTIC, SARCASTIC
+from sarcasm.logits import N_LOGITS, NON_SARCASTIC, SARCASTIC, probability, sigmoids
+from sarcasm.scoring.calibration import best_threshold
 
 
 class Decision(Enum):
@@ -22,21 +21,26 @@ class Decision(Enum):
 
     argmax = "argmax"
     round = "round"
+    tuned = "tuned"
 
 
 @dataclass(frozen=True)
 class Predictions:
-    """What a fitted head says of the test side of one fold.
+    """What a fitted head says of one side of a fold.
 
     Attributes:
         fold: the fold's name.
         rows: int64 [n], row numbers of the table.
         logits: float32 [n, 2].
+        seed: of the fit.
+        threshold: on the probability, from which on it decides sarcastic; see `tuned_threshold`.
     """
 
     fold: str
     rows: np.ndarray
     logits: np.ndarray
+    seed: int = 0
+    threshold: float = 0.5
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,7 @@ class Level:
     Attributes:
         name: "example" or "utterance".
         fold: str [n], the fold each was tested in.
+        seed: int64 [n], of the fit that tested it.
         utterance: int64 [n], positions in the table's utterances.
         labels: bool [n], true where sarcastic.
         probability: float64 [n], of sarcastic.
@@ -54,10 +59,21 @@ class Level:
 
     name: str
     fold: np.ndarray
+    seed: np.ndarray
     utterance: np.ndarray
     labels: np.ndarray
     probability: np.ndarray
     decisions: np.ndarray
+
+    def of(self, chosen: np.ndarray) -> Level:
+        """Those rows alone: a boolean or integer index."""
+        arrays = {name: value[chosen] for name, value in vars(self).items() if isinstance(value, np.ndarray)}
+        return replace(self, **arrays)
+
+    @property
+    def is_decided(self) -> bool:
+        """Whether every decision is for one class and against the other."""
+        return bool(np.all(self.decisions.sum(axis=1) == 1))
 
 
 def levels(predictions: Sequence[Predictions], table: Table, decision: Decision) -> list[Level]:
@@ -73,49 +89,57 @@ def levels(predictions: Sequence[Predictions], table: Table, decision: Decision)
 
 def example_level(predictions: Sequence[Predictions], table: Table, decision: Decision) -> Level:
     """Every test example by itself, in the order of the predictions."""
-    fold = np.concatenate([np.full(len(each.rows), each.fold) for each in predictions])
-    rows = np.concatenate([each.rows for each in predictions])
-    columns, probability = _probabilities(np.concatenate([each.logits for each in predictions]))
-    return Level(
-        "example", fold, table.utterance[rows], table.y[rows], probability, _decide(columns, probability, decision)
-    )
+    levels = [
+        _level(
+            "example", each, table.utterance[each.rows], table.y[each.rows], sigmoids(each.logits),
+            probability(each.logits), decision,
+        )
+        for each in predictions
+    ]  # fmt: skip
+    return _joined(levels)
 
 
 def utterance_level(predictions: Sequence[Predictions], table: Table, decision: Decision) -> Level:
-    """Every test utterance by the mean over those of its examples that were tested; sorted by fold, then id."""
-    folds, utterances, columns, probabilities = [], [], [], []
-    for each in sorted(predictions, key=lambda each: each.fold):
+    """Every test utterance by the mean over those of its examples that were tested; sorted by seed, fold and id."""
+    levels = []
+    for each in sorted(predictions, key=lambda each: (each.seed, each.fold)):
         found, owner = np.unique(table.utterance[each.rows], return_inverse=True)
-        share = np.eye(len(found))[owner] / np.bincount(owner)
-        example_columns, example_probability = _probabilities(each.logits)
-        folds.append(np.full(len(found), each.fold))
-        utterances.append(found)
-        columns.append(share.T @ example_columns)
-        probabilities.append(share.T @ example_probability)
-    utterance, probability = np.concatenate(utterances), np.concatenate(probabilities)
-    return Level(
-        "utterance",
-        np.concatenate(folds),
-        utterance,
-        table.utterance_labels[utterance],
-        probability,
-        _decide(np.concatenate(columns), probability, decision),
-    )
+        share = (np.eye(len(found))[owner] / np.bincount(owner)).T
+        labels = table.utterance_labels[found]
+        columns, of_sarcastic = share @ sigmoids(each.logits), share @ probability(each.logits)
+        levels.append(_level("utterance", each, found, labels, columns, of_sarcastic, decision))
+    return _joined(levels)
 
 
-def _probabilities(logits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The sigmoid of each column [n, 2] and the probability of sarcastic [n]; float64, right for logits of any size."""
-    from scipy.special import expit, log_expit
+def tuned_threshold(validation: Predictions, table: Table) -> float:
+    """The threshold on an utterance's probability that has the highest weighted F on validation rows.
 
-    logits = logits.astype(np.float64)
-    log_columns = log_expit(logits)
-    return expit(logits), expit(log_columns[:, SARCASTIC] - log_columns[:, NON_SARCASTIC])
+    Args:
+        validation: what a fit says of its validation side; never of its test side.
+        table: what the folds divide.
+    """
+    level = utterance_level([validation], table, Decision.argmax)
+    return best_threshold(level.labels, level.probability)
 
 
-def _decide(columns: np.ndarray, probability: np.ndarray, decision: Decision) -> np.ndarray:
+def _level(
+    name: str, said: Predictions, utterance: np.ndarray, labels: np.ndarray, columns: np.ndarray,
+    of_sarcastic: np.ndarray, decision: Decision,
+) -> Level:  # fmt: skip
+    n = len(utterance)
+    decisions = _decide(columns, of_sarcastic, decision, said.threshold)
+    return Level(name, np.full(n, said.fold), np.full(n, said.seed), utterance, labels, of_sarcastic, decisions)
+
+
+def _joined(levels: Sequence[Level]) -> Level:
+    names = [name for name, value in vars(levels[0]).items() if isinstance(value, np.ndarray)]
+    return replace(levels[0], **{name: np.concatenate([getattr(each, name) for each in levels]) for name in names})
+
+
+def _decide(columns: np.ndarray, of_sarcastic: np.ndarray, decision: Decision, threshold: float) -> np.ndarray:
     if decision is Decision.round:
         return np.round(columns).astype(bool)
-    decisions = np.empty((len(probability), N_LOGITS), bool)
-    decisions[:, SARCASTIC] = probability >= 0.5
+    decisions = np.empty((len(of_sarcastic), N_LOGITS), bool)
+    decisions[:, SARCASTIC] = of_sarcastic >= threshold
     decisions[:, NON_SARCASTIC] = ~decisions[:, SARCASTIC]
     return decisions

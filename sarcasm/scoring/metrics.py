@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from sarcasm.heads import NON_SARCASTIC, SARCASTIC
+from sarcasm.logits import NON_SARCASTIC, SARCASTIC
 from sarcasm.scoring.levels import Decision
 
 CLASSES = ("sarcastic", "non_sarcastic")

@@ -9,8 +9,9 @@ This package alone knows MLflow, and loads it when a run starts: importing the p
 
 from sarcasm.tracking.interrupts import Terminated
 from sarcasm.tracking.options import Tracking
+from sarcasm.tracking.recorded import Recorded, find_run
 from sarcasm.tracking.run import Tracked, start
 from sarcasm.tracking.store import Store, open_store
 from sarcasm.tracking.sweeps import sweep
 
-__all__ = ["Store", "Terminated", "Tracked", "Tracking", "open_store", "start", "sweep"]
+__all__ = ["Recorded", "Store", "Terminated", "Tracked", "Tracking", "find_run", "open_store", "start", "sweep"]

@@ -7,6 +7,7 @@ The folder carries this package's source too, so that `mlflow models serve` need
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -16,14 +17,14 @@ CODE = Path(__file__).with_name("served_model.py")
 REQUIREMENTS = ("numpy", "scipy", "tensorflow")
 
 
-def save_for_mlflow(folder: Path, destination: Path, dimension: int) -> None:
+def save_for_mlflow(folder: Path, destination: Path, shape: Sequence[int]) -> None:
     """Write a model as MLflow's `pyfunc` flavor.
 
     Args:
         folder: holds `saved_model/` and, where features are transformed before the head, `transform.npz`; see
             `served_model`.
         destination: the folder to write; must not exist.
-        dimension: D, the features that a row of embeddings has.
+        shape: of a row of what it takes, such as (128,).
     """
     import numpy as np
 
@@ -43,7 +44,7 @@ def save_for_mlflow(folder: Path, destination: Path, dimension: int) -> None:
             code_paths=[str(Path(sarcasm.__file__).parent)],
             # Said here, or MLflow would run the model in another process to find out, for ten seconds.
             signature=ModelSignature(
-                inputs=Schema([TensorSpec(float32, (-1, dimension))]), outputs=Schema([TensorSpec(float32, (-1,))])
+                inputs=Schema([TensorSpec(float32, (-1, *shape))]), outputs=Schema([TensorSpec(float32, (-1,))])
             ),
             pip_requirements=[_pinned(name) for name in REQUIREMENTS],
         )

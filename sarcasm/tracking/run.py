@@ -17,7 +17,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -64,23 +64,34 @@ def start(
         experiment_id = store.experiment_id(options.experiment)
         with tracking_errors(store.uri, "record a run"):
             end_orphans(store.client, experiment_id)
-            own_tags = this_process().tags() | _source_tags(project)
-            if parent := os.environ.get(PARENT_VARIABLE):
-                own_tags["mlflow.parentRunId"] = parent
-            run = store.client.create_run(
-                experiment_id, tags=own_tags | _cut_tags(tags), run_name=options.run_name or run_name or None
-            )
-        tracked = Tracked(store, experiment_id, run.info.run_id, run.info.run_name, options)
-        recorder = os.getpid()
-        try:
-            tracked._log_params(params)
+        run_name = options.run_name or run_name
+        parent = os.environ.get(PARENT_VARIABLE, "")
+        with _recorded(store, experiment_id, options, project, run_name, params, tags, parent) as tracked:
             yield tracked
-        except BaseException as error:
-            if os.getpid() == recorder:  # in a fork that unwinds this block, the run goes on elsewhere
-                _end_after(error, tracked, project)
-            raise
-        with endings_wait():
-            tracked._end("FINISHED", project)
+
+
+@contextmanager
+def _recorded(
+    store: Store, experiment_id: str, options: Tracking, project: Path, run_name: str,
+    params: Mapping[str, object], tags: Mapping[str, str], parent: str,
+) -> Iterator[Tracked]:  # fmt: skip
+    """A run of MLflow that ends as the block does; nested in another where `parent` names one."""
+    with tracking_errors(store.uri, "record a run"):
+        own_tags = this_process().tags() | _source_tags(project)
+        if parent:
+            own_tags["mlflow.parentRunId"] = parent
+        run = store.client.create_run(experiment_id, tags=own_tags | _cut_tags(tags), run_name=run_name or None)
+    tracked = Tracked(store, experiment_id, run.info.run_id, run.info.run_name, options, project)
+    recorder = os.getpid()
+    try:
+        tracked._log_params(params)
+        yield tracked
+    except BaseException as error:
+        if os.getpid() == recorder:  # in a fork that unwinds this block, the run goes on elsewhere
+            _end_after(error, tracked, project)
+        raise
+    with endings_wait():
+        tracked._end("FINISHED", project)
 
 
 class Tracked:
@@ -93,12 +104,29 @@ class Tracked:
         where: how to look at it: a command, or the run's address.
     """
 
-    def __init__(self, store: Store, experiment_id: str, run_id: str, run_name: str, options: Tracking) -> None:
+    def __init__(
+        self, store: Store, experiment_id: str, run_id: str, run_name: str, options: Tracking, project: Path
+    ) -> None:
         self.run_id, self.run_name, self.experiment_id = run_id, run_name, experiment_id
+        self._options, self._project = options, project
         self.where = store.where(experiment_id, run_id)
         self._store, self._client = store, store.client
         self._metrics = Gatherer(self._send, options.flush_metrics, options.flush_seconds)
         self._seconds: dict[str, float] = {}
+
+    def child(
+        self, run_name: str, params: Mapping[str, object], tags: Mapping[str, str]
+    ) -> AbstractContextManager[Tracked]:
+        """A run nested in this one, for the block.
+
+        Args:
+            run_name: what it is called.
+            params: what it is made of, by dotted keys.
+            tags: further tags.
+        """
+        return _recorded(
+            self._store, self.experiment_id, self._options, self._project, run_name, params, tags, self.run_id
+        )
 
     def log_step(self, step: int, metrics: Mapping[str, float]) -> None:
         """Log the metrics of a step; they are sent together with others.
@@ -166,12 +194,12 @@ class Tracked:
             context = [InputTag("mlflow.data.context", "training")]
             self._client.log_inputs(self.run_id, [DatasetInput(dataset, context)])
 
-    def log_model(self, folder: Path, dimension: int, artifact_path: str = "model") -> str:
+    def log_model(self, folder: Path, shape: Sequence[int], artifact_path: str = "model") -> str:
         """Keep the fitted model among the run's artifacts, as MLflow loads and serves it.
 
         Args:
             folder: holds `saved_model/` and maybe `transform.npz`; see `sarcasm.tracking.served_model`.
-            dimension: D, the features that a row of embeddings has.
+            shape: of a row of what it takes, such as (128,).
             artifact_path: where among the artifacts.
 
         Returns:
@@ -181,7 +209,7 @@ class Tracked:
 
         with tracking_errors(self._store.uri, "keep the model"), tempfile.TemporaryDirectory() as temporary:
             saved = Path(temporary) / "model"
-            save_for_mlflow(folder, saved, dimension)
+            save_for_mlflow(folder, saved, shape)
             self._client.log_artifacts(self.run_id, str(saved), artifact_path)
         return f"runs:/{self.run_id}/{artifact_path}"
 

@@ -1,6 +1,7 @@
 """What MLflow runs to serve a fitted model; a copy of this file lies beside the model.
 
-Input: embeddings float32 [n, D], as the run's table held them. Output: float32 [n], the probability that a row is
+Input: embeddings float32 [n, D], as the run's table held them, or examples float32 [n, 96, 64] where the network before
+the head was trained too. Output: float32 [n], the probability that a row is
 sarcastic.
 
 The model's artifacts are `saved_model`, a TensorFlow SavedModel whose signature `serving_default` takes `features`

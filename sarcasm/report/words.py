@@ -1,0 +1,70 @@
+"""What can be said of a score, in sentences and a table: for the terminal and the page."""
+
+from __future__ import annotations
+
+import math
+
+from sarcasm.scoring import METRICS, Result, Spread
+
+FEW_SPEAKERS = 20
+"""Below about so many, intervals over speakers come out too narrow (Cameron, Gelbach & Miller 2008)."""
+SURE = 0.05
+
+
+def certainty(result: Result) -> list[str]:
+    """How sure the score is: intervals, chance, spread over fits, calibration; each a sentence."""
+    said = []
+    by_unit = {unit: found["f1_weighted"] for unit, found in result.intervals.items()}
+    if "utterance" in by_unit:
+        words = [f"{_span(by_unit['utterance'].low, by_unit['utterance'].high)} over utterances"]
+        if "speaker" in by_unit:
+            speakers = by_unit["speaker"]
+            few = ", too few to be sure of it" if speakers.n_units < FEW_SPEAKERS else ""
+            words.append(f"{_span(speakers.low, speakers.high)} over its {speakers.n_units} speakers{few}")
+        said.append(f"95 % interval of weighted F: {', '.join(words)}.")
+    if result.chance:
+        chance = result.chance
+        is_above = chance.p_value < SURE
+        said.append(
+            f"{'Above' if is_above else 'Not shown to be above'} chance: the same decisions on shuffled labels reach"
+            f" {chance.mean_of_null:.3f} on average, and as much as here with p = {chance.p_value:.2g}."
+        )
+    for over, spreads in (("folds", result.by_fold), ("seeds", result.by_seed)):
+        if spread := spreads.get("f1_weighted"):
+            said.append(f"Weighted F over {spread.n} {over}: {spread_words(spread)}.")
+    if len(result.by_fold):
+        deaf = max((each for each in result.baselines if each.is_deaf), key=lambda each: sum(each.by_fold))
+        mean = sum(deaf.by_fold) / len(deaf.by_fold)
+        said[-1 if not result.by_seed else -2] += (
+            f" {deaf.name.replace('_', ' ').capitalize()} has {mean:.3f} on the same folds."
+        )
+    if result.validation:
+        said.append(f"On validation utterances weighted F is {result.validation.f1_weighted:.3f}.")
+    said.append(
+        f"Calibration of whole clips: expected error {result.calibration.ece:.3f}, Brier score"
+        f" {result.calibration.brier:.3f}."
+    )
+    return said
+
+
+def spread_words(spread: Spread) -> str:
+    """Mean and standard deviation."""
+    return f"{spread.mean:.3f} \u00b1 {spread.deviation:.3f}"
+
+
+def fits_table(result: Result) -> list[list[str]]:
+    """A header and a row for each fit; empty where there is one fit."""
+    if len(result.fits) == 1:
+        return []
+    rows = [
+        [fit.fold, str(fit.seed), *(_number(getattr(fit.scores, metric)) for metric in METRICS)] for fit in result.fits
+    ]
+    return [["fold", "seed", *METRICS.values()], *rows]
+
+
+def _span(low: float, high: float) -> str:
+    return "none" if math.isnan(low) else f"{low:.3f} to {high:.3f}"
+
+
+def _number(value: float) -> str:
+    return f"{value:.3f}"
