@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import hydra
 import numpy as np
@@ -26,9 +26,10 @@ from sarcasm.config import Config, identity, leaves, parse, run_name, schemas
 from sarcasm.project import PROJECT
 
 if TYPE_CHECKING:
+    from sarcasm.corpus import Corpus
     from sarcasm.embeddings import Copies, Table
     from sarcasm.scoring import Predictions
-    from sarcasm.splits import Fold
+    from sarcasm.splits import Audit, Fold
     from sarcasm.tracking import Tracked
 
 
@@ -50,44 +51,22 @@ def run(config: Config, cfg: DictConfig, tags: Mapping[str, str] | None = None) 
     from sarcasm import embeddings, report, scoring, splits, tracking
 
     corpus = config.dataset.read()
-    name, options = run_name(config), leaves(cfg)
-    named = {"split.protocol": config.split.name, "config.schemas": json.dumps(schemas(cfg))}
+    name, options, protocol = run_name(config), leaves(cfg), {"split.protocol": config.split.name}
     with tracking.start(
-        config.tracking, PROJECT, run_name=name, params=options, tags=named | dict(tags or {})
+        config.tracking, PROJECT, run_name=name, params=options, tags={**protocol, **(tags or {})}
     ) as tracked:
-        tracked.log_text(OmegaConf.to_yaml(cfg, resolve=True), "config.yaml")
         reading = embeddings.Reading(config.resampler, config.dataset.bad_clips, config.dataset.short_clips)
         with tracked.time("embed"), console.track("embedding") as track:
             table = embeddings.tabulate(corpus, config.embedding, config.pca, reading, track).pooled(config.pool)
-        tracked.log_dataset(config.dataset.name, corpus.fingerprint, config.dataset.source, len(corpus.utterances))
 
-        # What leaks is looked for before any score is seen.
         share, seeds = config.trainer.validation_share, config.fit_seeds
         folds = config.split.folds(table, config.seed)
         folds = splits.with_validation(folds, config.split, table, share, config.seed, config.choosers)
+        # What leaks is looked for before any score is seen.
         audit = splits.audit(folds, table, config.split)
-        clips = report.clips(corpus, table)
         cautions = report.cautions(corpus, table, folds, audit)
         console.say_cautions(cautions)
-        tracked.log_json(clips, "clips.json")
-        tracked.log_metrics({f"clips/{kind}": len(ids) for kind, ids in clips.items()})
-        tracked.log_text(audit.overlaps_csv(), "audit/overlaps.csv")
-        tracked.log_text(audit.balances_csv(), "audit/balances.csv")
-        content = {
-            "dataset.fingerprint": corpus.fingerprint,
-            "embedding.weights": table.weights,
-            "pca.parameters": table.pca,
-        }
-        tracked.log_tags(
-            content
-            | audit.tags()
-            | {
-                "config.hash": identity(cfg, *content.values()),
-                "dataset.made_up": str(corpus.is_made_up).lower(),
-                "split.leaky": str(audit.is_leaky).lower(),
-                "cautions": "\n".join(cautions),
-            }
-        )
+        log_material(tracked, config, cfg, corpus, table, audit, cautions)
         audit.refuse(config.split.name)
 
         with tracked.time("augment"), console.track("copying") as track:
@@ -100,11 +79,9 @@ def run(config: Config, cfg: DictConfig, tags: Mapping[str, str] | None = None) 
         tested, validated, losses, run_ids = [], [], {}, []
         for fold, seed in fits:
             fit_name = f"{fold.name}-s{seed}"
-            part = (
-                nullcontext(tracked)
-                if len(fits) == 1
-                else tracked.child(f"{name}-{fit_name}", options | {"seed": seed, "fold": fold.name}, named)
-            )
+            own = options | {"seed": seed, "fold": fold.name}
+            # One fit is the run itself; each of several is a run in it.
+            part = nullcontext(tracked) if len(fits) == 1 else tracked.child(f"{name}-{fit_name}", own, protocol)
             with part as recorded:
                 predictions, losses[fit_name] = fit_fold(config, table, copies, fold, seed, corpus.is_made_up, recorded)
                 tested.append(predictions["test"])
@@ -120,12 +97,41 @@ def run(config: Config, cfg: DictConfig, tags: Mapping[str, str] | None = None) 
             seeds, len(copies.copy),
         )  # fmt: skip
         with tracked.time("report"), TemporaryDirectory() as folder:
-            report.write(Path(folder), name, facts, cautions, losses, result, table, options)
-            if len(fits) > 1:
-                Path(folder, "fits.csv").write_text(report.fits_csv(run_ids, result.fits), encoding="utf-8")
+            report.write(Path(folder), name, facts, cautions, losses, result, run_ids, table, options)
             tracked.log_folder(Path(folder))
     console.say_summary(facts, result, tracked.run_id, tracked.where)
     return tracked.run_id
+
+
+def log_material(
+    tracked: Tracked, config: Config, cfg: DictConfig, corpus: Corpus, table: Table, audit: Audit,
+    cautions: Sequence[str],
+) -> None:  # fmt: skip
+    """Keep what a run is made of, before anything is trained: options, data, weights, and what stands on both sides."""
+    from sarcasm import report
+
+    clips = report.clips(corpus, table)
+    content = {
+        "dataset.fingerprint": corpus.fingerprint,
+        "embedding.weights": table.weights,
+        "pca.parameters": table.pca,
+    }
+    tracked.log_dataset(config.dataset.name, corpus.fingerprint, config.dataset.source, len(corpus.utterances))
+    tracked.log_text(OmegaConf.to_yaml(cfg, resolve=True), "config.yaml")
+    tracked.log_json(clips, "clips.json")
+    tracked.log_text(audit.overlaps_csv(), "audit/overlaps.csv")
+    tracked.log_text(audit.balances_csv(), "audit/balances.csv")
+    tracked.log_metrics({f"clips/{kind}": len(ids) for kind, ids in clips.items()})
+    tracked.log_tags(
+        {
+            **content,
+            **audit.tags(),
+            "config.hash": identity(cfg, *content.values()),
+            "config.schemas": json.dumps(schemas(cfg)),
+            "dataset.made_up": str(corpus.is_made_up).lower(),
+            "cautions": "\n".join(cautions),
+        }
+    )
 
 
 def fit_fold(
@@ -170,16 +176,14 @@ def log_fit(recorded: Tracked, tested: Predictions, table: Table, config: Config
 
     levels = scoring.levels([tested], table, config.decision)
     scores = {level.name: scoring.score_level(level, config.decision) for level in levels}
-    recorded.log_metrics(
-        {f"test/{level}/{metric}": value for level, each in scores.items() for metric, value in each.metrics().items()}
-    )
+    recorded.log_metrics(scoring.test_metrics(scores))
     with TemporaryDirectory() as folder:
         report.write_decisions(Path(folder), levels, scores, table)
         recorded.log_folder(Path(folder))
 
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="config")
-def main(cfg: DictConfig) -> Any:
+def main(cfg: DictConfig) -> None:
     """Check the config, then run."""
     with console.job():
         run(parse(cfg), cfg)

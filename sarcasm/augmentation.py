@@ -94,8 +94,9 @@ class Origin(Augmentation):
     """One copy moved in time, one stretched and one with another pitch, in this order.
 
     Two things are not as in the source. There every clip is moved by a tenth of a second to later, and what leaves it
-    at the end comes in at the beginning; here the way is drawn, and silence comes in. There the pitch moves by any whole
-    number of semitones from -3 to 3, so that each seventh copy is the clip itself; here always by the most, up or down.
+    at the end comes in at the beginning; here the way is drawn, and silence comes in. There the pitch moves by any
+    whole number of semitones from -3 to 3, so that each seventh copy is the clip itself; here always by the most, up or
+    down.
 
     A stretched copy and one of another pitch may go a little beyond the peak of the clip; they are left so.
 

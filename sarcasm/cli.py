@@ -10,12 +10,12 @@ sarcasm repeat RUN                        whether it comes out the same again
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import re
+import runpy
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from sarcasm import console
 from sarcasm import help as help_page
@@ -111,7 +111,7 @@ def _parser() -> _Parser:
         "compare",
         help="what can be claimed of the difference between runs",
         description="Compare runs two by two on the utterances that both tested: paired permutation tests over"
-        " utterances and speakers, McNemar's test, corrected for the number of comparisons; and the options that differ.",
+        " utterances and speakers, McNemar's test, corrected for the number of comparisons; and what options differ.",
     )
     _add_runs(compare, "two or more", "+")
     compare.add_argument("--json", action="store_true", help="print the comparison as JSON")
@@ -235,7 +235,9 @@ def _repeat(parsed: argparse.Namespace) -> int:
 
     config, (first,) = _found(parsed)
     cfg = repeat.recorded_config(first, config.tracking)
-    again = load_train().run(parse(cfg), cfg, {"repeat.of": first.run_id})
+    # It alone knows the order of steps, and is no part of the package.
+    train = runpy.run_path(str(PROJECT / "train.py"))
+    again = train["run"](parse(cfg), cfg, {"repeat.of": first.run_id})
     found = repeat.differences(first, find_run(config.tracking, PROJECT, again))
     console.say_repetition(first.run_id, again, found)
     return console.FAILED if found.differences else console.DONE
@@ -268,16 +270,6 @@ def _probe(parsed: argparse.Namespace) -> int:
     console.say_cautions([made_up] if corpus.is_made_up else [])
     console.say_probe(found, deaf, config.split.name, tracked.run_id, tracked.where)
     return console.DONE
-
-
-def load_train() -> Any:
-    """The module train.py of the project, which alone knows the order of steps; it is no part of the package."""
-    spec = importlib.util.spec_from_file_location("train", PROJECT / "train.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 if __name__ == "__main__":

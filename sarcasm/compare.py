@@ -1,10 +1,10 @@
 """Two or more runs on the same utterances: what can be claimed of their difference, and what cannot.
 
-Runs are compared two by two on the utterances that both have tested, by the weighted F. Whether a difference is more than
-luck is asked in two ways: by swapping the two runs' decisions on utterances at random (a paired permutation test), and
-by whether one run alone is right more often than the other (McNemar). With more than two runs, the p-values of each test
-are corrected for the number of comparisons (Holm 1979). Where speakers are known, they are swapped as a whole as well,
-since the clips of one voice are not independent.
+Runs are compared two by two on the utterances that both have tested, by the weighted F. Whether a difference is more
+than luck is asked in two ways: by swapping the two runs' decisions on utterances at random (a paired permutation test),
+and by whether one run alone is right more often than the other (McNemar). With more than two runs, the p-values of each
+test are corrected for the number of comparisons (Holm 1979). Where speakers are known, they are swapped as a whole as
+well, since the clips of one voice are not independent.
 """
 
 from __future__ import annotations
@@ -110,14 +110,14 @@ def compare(runs: Sequence[Decided]) -> list[Pair]:
     found = [(a, b, *_compared(a, b)) for a, b in combinations(runs, 2)]
     permutation = holm([utterances.p_permutation for *_, utterances, _ in found])
     mcnemar = holm([utterances.p_mcnemar for *_, utterances, _ in found])
-    speakers = [each.p_permutation for *_, each in found if each]
-    by_speaker = holm(speakers) if len(speakers) == len(found) else [None] * len(found)
+    by_speaker = iter(holm([speakers.p_permutation for *_, speakers in found if speakers]))
     return [
         Pair(
             a.run, b.run, len(a.labels.keys() - b.labels.keys()), len(b.labels.keys() - a.labels.keys()),
-            all(a.folds[id_] == b.folds[id_] for id_ in a.labels.keys() & b.labels.keys()), utterances, speaker, *p
+            all(a.folds[id_] == b.folds[id_] for id_ in a.labels.keys() & b.labels.keys()), utterances, speakers,
+            permutation[number], mcnemar[number], next(by_speaker) if speakers else None,
         )
-        for (a, b, utterances, speaker), *p in zip(found, permutation, mcnemar, by_speaker, strict=True)
+        for number, (a, b, utterances, speakers) in enumerate(found)
     ]  # fmt: skip
 
 

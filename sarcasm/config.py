@@ -171,18 +171,15 @@ def identity(cfg: DictConfig, *content: str) -> str:
 def schemas(cfg: DictConfig) -> dict[str, str]:
     """Group -> the schema that was chosen for it, such as head -> head_mlp: what `restored` needs beside the values."""
     types = {OmegaConf.get_type(stored.node): name for name, stored in _schema_nodes().items()}
-    return {
-        str(group): types[OmegaConf.get_type(cfg, group)]
-        for group in cfg
-        if OmegaConf.is_config(cfg[group]) and OmegaConf.get_type(cfg, group) in types
-    }
+    found = {str(group): OmegaConf.get_type(cfg, str(group)) for group in cfg if OmegaConf.is_config(cfg[group])}
+    return {group: types[kind] for group, kind in found.items() if kind in types}
 
 
-def restored(values: Mapping[str, Any], chosen: Mapping[str, str]) -> DictConfig:
+def restored(values: DictConfig, chosen: Mapping[str, str]) -> DictConfig:
     """The config that a run recorded.
 
     Args:
-        values: every option, as nested dicts.
+        values: every option, as Hydra composed them.
         chosen: see `schemas`.
 
     Raises:

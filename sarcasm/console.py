@@ -292,8 +292,8 @@ def say_probe(named: Sequence[Named], alone: Deaf, split: str, run_id: str, wher
     )
     for each in named:
         table.add_row(
-            each.target, str(each.n_classes), str(each.n_tested), f"{each.accuracy:.3f}", f"{each.balanced_accuracy:.3f}",
-            f"{each.majority:.3f}", f"{each.p_value:.2g}",
+            each.target, str(each.n_classes), str(each.n_tested), f"{each.accuracy:.3f}",
+            f"{each.balanced_accuracy:.3f}", f"{each.majority:.3f}", f"{each.p_value:.2g}",
         )  # fmt: skip
     console.print(table if named else "The corpus names no two speakers or shows with enough clips.")
     for each in named:

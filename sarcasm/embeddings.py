@@ -4,8 +4,8 @@ Clips are read one after another and their examples gathered into batches across
 one clip, one batch and the table, however large the corpus. This is the one place where an embedding is asked for: a
 store of what was computed before belongs here.
 
-To add an embedding: a class with `open` (and `examples`, where it does not take VGGish's), and a file in conf/embedding/
-that picks it.
+To add an embedding: a class with `open` (and `examples`, where it does not take VGGish's), and a file in
+conf/embedding/ that picks it.
 """
 
 from __future__ import annotations
@@ -60,7 +60,9 @@ class Pool(Enum):
 class Network(Protocol):
     """What an embedding opens: examples in, embeddings out."""
 
-    weights_fingerprint: str
+    @property
+    def weights_fingerprint(self) -> str:
+        """What makes two embeddings comparable: "sha256:..." of weights, "random:seed", or "none"."""
 
     def embed(self, examples: np.ndarray) -> np.ndarray:
         """Examples float32 [n, 96, 64], or as the embedding makes them -> embeddings float32 [n, D]."""
@@ -107,6 +109,18 @@ class Embedding:
     def is_trained(self) -> bool:
         """Whether its network is trained together with the head, so that the table holds examples."""
         return False
+
+    def weights(self, may_be_random: bool) -> dict[str, np.ndarray]:
+        """The weights that training begins with, by the names of the variables of `build`; where it is trained.
+
+        Raises:
+            WeightsError: see `open`.
+        """
+        raise NotImplementedError
+
+    def build(self, examples: Any) -> Any:
+        """Build the network in TensorFlow's current graph: tensor [n, ...] -> [n, D]; where it is trained."""
+        raise NotImplementedError
 
     def open(self, may_be_random: bool) -> AbstractContextManager[Network]:
         """Load the weights.
@@ -173,15 +187,11 @@ class VGGishEmbedding(Embedding):
         return VGGish(Path(self.checkpoint), self.engine, self.layer)
 
     def weights(self, may_be_random: bool) -> dict[str, np.ndarray]:
-        """The weights that training begins with, by the names of the variables of `build`.
-
-        Raises:
-            WeightsError: see `Embedding.open`.
-        """
+        """See `Embedding.weights`."""
         return random_weights(self.random_seed) if self._is_random(may_be_random) else self._released()
 
     def build(self, examples: Any) -> Any:
-        """Build the network in TensorFlow's current graph: tensor float32 [n, 96, 64] -> [n, 128] or [n, 512]."""
+        """See `Embedding.build`: float32 [n, 96, 64] -> [n, 128] or [n, 512]."""
         return embeddings_of(examples, self.layer, self.train_from)
 
     def _released(self) -> dict[str, np.ndarray]:
@@ -268,12 +278,12 @@ class Table:
         utterance: int64 [N], ascending: the position in `utterances` that each row belongs to.
         utterances: those that gave at least one row, sorted by id.
         seconds: float64 [U], length of each utterance before padding.
+        levels: float64 [U], dB of full scale, of each utterance before padding.
         weights: "sha256:..." of the released weights, "random:seed", or "none" where an embedding has none.
         pca: "sha256:..." of the released parameters that were applied, "fitted" where they come from the training rows,
             or "none".
         padded, dropped: ids of clips shorter than one example, by what was done with them.
         skipped: id -> cause, of clips that could not be used.
-        levels: float64 [U], dB of full scale, of each utterance before padding.
         sounds: hash of each utterance's file, () where not known.
         envelopes: how the level of each utterance goes up and down, see `sarcasm.loudness`; () where not known.
     """
@@ -283,12 +293,12 @@ class Table:
     utterance: np.ndarray
     utterances: tuple[Utterance, ...]
     seconds: np.ndarray
+    levels: np.ndarray
     weights: str
     pca: str = "none"
     padded: tuple[str, ...] = ()
     dropped: tuple[str, ...] = ()
     skipped: dict[str, str] = field(default_factory=dict)
-    levels: np.ndarray | None = None
     sounds: tuple[str | None, ...] = ()
     envelopes: tuple[np.ndarray, ...] = ()
 
@@ -424,12 +434,12 @@ def tabulate(
         utterance=utterance,
         utterances=kept,
         seconds=np.array([log.seconds[position] for position in old]),
+        levels=np.array([log.levels[position] for position in old]),
         weights=weights,
         pca=pca_of,
         padded=tuple(log.padded),
         dropped=tuple(log.dropped),
         skipped=log.skipped,
-        levels=np.array([log.levels[position] for position in old]),
         sounds=tuple(corpus.hashes[each.id] for each in kept),
         envelopes=tuple(log.envelopes[position] for position in old),
     )
@@ -449,11 +459,15 @@ def tabulate_copies(
     """Embed changed copies of the utterances that are trained on.
 
     Args:
-        corpus, embedding, pca, reading, track: as for `tabulate`.
+        corpus: as for `tabulate`.
         table: of the utterances themselves.
         rows: int64 [n], those rows of the table that any fold trains on; no other utterance is copied.
+        embedding: as for `tabulate`.
+        pca: as for `tabulate`.
+        reading: as for `tabulate`.
         augmentation: what copies to make.
         seed: of what is drawn for each copy.
+        track: as for `tabulate`.
 
     Raises:
         AudioError, WeightsError: see `tabulate`.

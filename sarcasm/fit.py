@@ -222,7 +222,7 @@ def fit_network(
             logits = build(batch_X)
         losses_of_rows = tf.nn.sigmoid_cross_entropy_with_logits(labels=batch_y, logits=logits)
         if trainer.class_weight is ClassWeight.balanced:
-            # Fed, not counted from the batch: a batch may have no row of a class.
+            # Of all rows, not of the batch, which may have no row of a class.
             weights = tf.reduce_sum(batch_y * balanced_weights(training.y), axis=1, keepdims=True)
             losses_of_rows = losses_of_rows * weights
         loss = tf.reduce_mean(losses_of_rows)
@@ -236,7 +236,8 @@ def fit_network(
         variables = list(dict.fromkeys(variables))
 
         batches = _batches(n_rows, batch_size, seed)
-        watched = _Watched(logits, batch_X, batch_y, validation, trainer.patience, -(-n_rows // batch_size))
+        epoch_steps = -(-n_rows // batch_size)
+        watched = _Watched(logits, batch_X, batch_y, validation, trainer.patience) if validation else None
         losses: list[float] = []
         for step in track(range(trainer.steps)):
             value, _ = session.run([loss, update], {} if is_full_batch else {rows: next(batches)})
@@ -247,37 +248,36 @@ def fit_network(
                 )
             losses.append(float(value))
             metrics = {"train/loss": losses[-1]}
-            if watched.is_due(step, trainer.steps):
+            if watched and ((step + 1) % epoch_steps == 0 or step + 1 == trainer.steps):
                 metrics["validation/loss"] = watched.look(session, variables, step)
             log_step(step, metrics)
-            if watched.is_over:
+            if watched and watched.is_over:
                 break
-        values = watched.best or session.run(variables)
+        values = (watched and watched.best) or session.run(variables)
         fitted = {variable.op.name: value for variable, value in zip(variables, values, strict=True)}
-    return Model(build, training.X.shape[1:], fitted, tuple(losses), watched.losses)
+    return Model(build, training.X.shape[1:], fitted, tuple(losses), watched.losses if watched else {})
 
 
 class _Watched:
-    """The loss on validation rows, and when it no longer falls."""
+    """The loss on validation rows, epoch by epoch, and when it no longer falls.
 
-    def __init__(
-        self, logits: Any, X: Any, y: Any, validation: Rows | None, patience: int | None, epoch_steps: int
-    ) -> None:
+    Attributes:
+        losses: step -> loss after its update.
+        best: values of the variables where it was lowest; None unless the end is chosen.
+        is_over: whether it has not been lower for as many epochs as there is patience.
+    """
+
+    def __init__(self, logits: Any, X: Any, y: Any, validation: Rows, patience: int | None) -> None:
         tf = load_tensorflow().compat.v1
-        self._logits, self._X, self._y, self._validation = logits, X, y, validation
-        self._patience, self._epoch_steps = patience, epoch_steps
+        self._X, self._y, self._validation, self._patience = X, y, validation, patience
         self._sum = tf.reduce_sum(tf.nn.sigmoid_cross_entropy_with_logits(labels=y, logits=logits))
+        self._n_since_best = 0
         self.losses: dict[int, float] = {}
         self.best: list[np.ndarray] | None = None
         self.is_over = False
 
-    def is_due(self, step: int, n_steps: int) -> bool:
-        """Whether an epoch ends with this step."""
-        return self._validation is not None and ((step + 1) % self._epoch_steps == 0 or step + 1 == n_steps)
-
     def look(self, session: Any, variables: list[Any], step: int) -> float:
         """The loss after a step's update."""
-        assert self._validation is not None
         X, y = self._validation.X, one_hot(self._validation.y)
         n_at_once = max(1, VALUES_AT_ONCE // int(np.prod(X.shape[1:])))
         sums = [
@@ -285,13 +285,12 @@ class _Watched:
             for start in range(0, len(X), n_at_once)
         ]
         loss = float(np.sum(sums)) / y.size
-        if self._patience is not None:
-            if loss < min(self.losses.values(), default=np.inf):
-                self.best = session.run(variables)
-            else:
-                lowest = min(self.losses, key=self.losses.__getitem__)
-                self.is_over = len([each for each in self.losses if each > lowest]) + 1 >= self._patience
+        is_lowest = loss < min(self.losses.values(), default=np.inf)
         self.losses[step] = loss
+        self._n_since_best = 0 if is_lowest else self._n_since_best + 1
+        if self._patience is not None:
+            self.best = session.run(variables) if is_lowest else self.best
+            self.is_over = self._n_since_best >= self._patience
         return loss
 
 

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from omegaconf import MISSING
 
-from sarcasm.embeddings import Embedding, VGGishEmbedding
+from sarcasm.embeddings import Embedding
 from sarcasm.errors import ConfigError, TrainingError
 from sarcasm.fit import Adam, ClassWeight, LogStep, Model, Rows, Track, fit_network
 from sarcasm.logits import N_LOGITS
@@ -168,7 +168,7 @@ class Trained(Head):
     """
 
     head: Head = MISSING
-    embedding: VGGishEmbedding = MISSING
+    embedding: Embedding = MISSING
     may_be_random: bool = False
 
     def logits(self, features: Any) -> Any:
@@ -199,5 +199,4 @@ def behind(embedding: Embedding, head: Head, is_made_up: bool) -> Head:
     """
     if not embedding.is_trained:
         return head
-    assert isinstance(embedding, VGGishEmbedding)
     return Trained(head.name, head, embedding, is_made_up)

@@ -1,8 +1,9 @@
 """What else do the embeddings tell, and how much of sarcasm needs no voice at all?
 
-If a head that is given the speaker's or the show's name instead of the label learns it well, then whatever it learns of
-sarcasm may be who speaks, or how a show was mixed. And if the length and the level of a clip alone tell sarcasm, then so
-may everything that is derived from them. Neither proves that a score is a shortcut; both say how much of it could be.
+If a head that is given the speaker's or the show's name instead of the label learns it well, then whatever it learns
+of sarcasm may be who speaks, or how a show was mixed. And if the length and the level of a clip alone tell sarcasm,
+then so may everything that is derived from them. Neither proves that a score is a shortcut; both say how much of it
+could be.
 """
 
 from __future__ import annotations
@@ -35,8 +36,8 @@ class Named:
     Attributes:
         target: "speaker" or "show".
         n_classes: how many there are to tell apart.
-        n_tested: utterances that were tested; they come from clips of the same speakers and shows, never from clips that
-            were trained on.
+        n_tested: utterances that were tested: of the same speakers and shows as those that were trained on, and none of
+            them a part or a copy of one.
         n_left_out: utterances of speakers or shows with too few of them.
         accuracy: share of tested utterances that were named rightly.
         balanced_accuracy: mean over classes of the share of each.
@@ -81,7 +82,9 @@ def name(
     Args:
         table: the embeddings of a corpus.
         target: "speaker" or "show".
-        head, trainer, scale: as for sarcasm.
+        head: as for sarcasm, like the next two.
+        trainer: how it is trained.
+        scale: how features are scaled.
         seed: of the draw and the weights.
         track: wraps the names, to show progress.
 
@@ -100,13 +103,13 @@ def name(
     train_rows = np.flatnonzero(np.isin(table.utterance, kept[trained]))
     test_rows = np.flatnonzero(np.isin(table.utterance, kept[tested]))
     transform = features.fit_transform(table.X[train_rows], table.fits_pca, scale)
-    X_train, X_test = transform(table.X[train_rows]), transform(table.X[test_rows])
+    heard, asked = transform(table.X[train_rows]), transform(table.X[test_rows])
     found, owner = np.unique(table.utterance[test_rows], return_inverse=True)
     likeness = np.empty((len(found), len(classes)))
     for position, _ in enumerate(track([str(each) for each in classes])):
         y = number[table.utterance[train_rows]] == position
-        model = head.fit(trainer, Rows(X_train, y), None, seed, lambda step, metrics: None)  # noqa: ARG005
-        said = probability(model.logits(X_test))
+        model = head.fit(trainer, Rows(heard, y), None, seed, lambda step, metrics: None)  # noqa: ARG005
+        said = probability(model.logits(asked))
         likeness[:, position] = np.bincount(owner, said) / np.bincount(owner)
     return _named(target, classes, number[found], likeness.argmax(axis=1), len(table.utterances) - len(kept))
 
@@ -123,7 +126,6 @@ def deaf(table: Table, folds: Sequence[Fold], seed: int) -> Deaf:
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    assert table.levels is not None
     X = np.stack([np.log(table.seconds), table.levels], axis=1)
     labels, said, tested = [], [], []
     for fold in folds:

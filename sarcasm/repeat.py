@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
-import yaml
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from sarcasm.config import restored
 from sarcasm.errors import SarcasmError
@@ -62,7 +61,7 @@ def recorded_config(run: Recorded, tracking: Any) -> DictConfig:
         raise SarcasmError(f"run {run.run_id} is one fit of run {parent}; repeat that one")
     if "config.schemas" not in run.tags:
         raise SarcasmError(f"run {run.run_id} ({run.run_name}) does not say of what choices it was made; run it anew")
-    values: dict[str, Any] = yaml.safe_load(run.text("config.yaml"))
+    values = cast(DictConfig, OmegaConf.create(run.text("config.yaml")))
     values.pop("tracking", None)
     chosen: Mapping[str, str] = json.loads(run.tags["config.schemas"])
     cfg = restored(values, {group: schema for group, schema in chosen.items() if group != "tracking"})

@@ -75,6 +75,7 @@ def make_table(labels: list[bool], n_examples: list[int], seed: int = 0, speaker
         utterance=utterance,
         utterances=utterances,
         seconds=np.array(n_examples, float),
+        levels=generator.uniform(-30, -20, len(labels)),
         weights="sha256:" + "0" * 64,
     )
 

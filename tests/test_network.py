@@ -59,8 +59,15 @@ def test_the_graph_has_the_checkpoints_variables_and_trains_none_away():
 
 @pytest.mark.parametrize(
     ("layer", "train_from", "n_trainable"),
-    [(Layer.fc2, None, 0), (Layer.fc2, "conv1", 18), (Layer.fc2, "conv4", 10), (Layer.fc2, "fc2", 2)]
-    + [(Layer.pool4, None, 0), (Layer.pool4, "conv2", 10), (Layer.pool4, "conv4", 4)],
+    [
+        (Layer.fc2, None, 0),
+        (Layer.fc2, "conv1", 18),
+        (Layer.fc2, "conv4", 10),
+        (Layer.fc2, "fc2", 2),
+        (Layer.pool4, None, 0),
+        (Layer.pool4, "conv2", 10),
+        (Layer.pool4, "conv4", 4),
+    ],
 )
 def test_variables_are_trainable_from_a_block_on(layer, train_from, n_trainable):
     tf = load_tensorflow().compat.v1

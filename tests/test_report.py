@@ -71,7 +71,7 @@ def written(folder, table, decision=Decision.argmax, title="a run", cautions=("B
     facts = report.facts(
         table, folds, audit(folds, table, SPLIT), "smoke", "vggish", "small", "utterance", [1], n_copies=0
     )
-    report.write(folder, title, facts, cautions, {"holdout-s1": [0.7, 0.6]}, result, table, {"seed": 1})
+    report.write(folder, title, facts, cautions, {"holdout-s1": [0.7, 0.6]}, result, ["run"], table, {"seed": 1})
     return result.scores
 
 

@@ -2,7 +2,6 @@
 
 from sarcasm.report.cautions import cautions, clips
 from sarcasm.report.facts import facts
-from sarcasm.report.files import fits_csv
 from sarcasm.report.write import write, write_decisions
 
-__all__ = ["cautions", "clips", "facts", "fits_csv", "write", "write_decisions"]
+__all__ = ["cautions", "clips", "facts", "write", "write_decisions"]

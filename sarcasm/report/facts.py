@@ -18,7 +18,10 @@ def facts(
         table: what was trained and tested on.
         folds: how it was divided.
         audit: what stands on both sides.
-        dataset, embedding, head, split: their names.
+        dataset: its name.
+        embedding: its name.
+        head: its name.
+        split: its name.
         seeds: of the fits of each fold.
         n_copies: changed copies of examples that were trained on as well.
     """

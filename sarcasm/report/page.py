@@ -42,8 +42,8 @@ def page(
         for each in result.baselines
     ]
     return environment.get_template("page.html.jinja").render(
-        title=title, facts=facts, warnings=warnings, verdict=verdict(scores["utterance"], result.baselines), metrics=METRICS,
-        certainty=certainty(result), fits=fits_table(result),
+        title=title, facts=facts, warnings=warnings, verdict=verdict(scores["utterance"], result.baselines),
+        certainty=certainty(result), fits=fits_table(result), metrics=METRICS,
         rows=[(name, {metric: getattr(each, metric) for metric in METRICS}) for name, each in rows],
         pictures={name: f"data:image/png;base64,{base64.b64encode(png).decode()}" for name, png in shown.items()},
         reports={LEVEL_TITLES[level]: scores[level].report for level in LEVEL_TITLES}, options=options,

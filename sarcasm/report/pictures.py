@@ -97,7 +97,7 @@ def _scores(result: Result) -> Any:
     names, values, colours = zip(*reversed(bars), strict=True)
     axes.barh(names, values, color=colours)
     top = len(bars) - 1
-    ends = {row: value for row, value in enumerate(values)}
+    ends = dict(enumerate(values))
     for (unit, found), style, shift in zip(result.intervals.items(), ("-", ":"), (0.12, -0.12), strict=False):
         interval = found["f1_weighted"]
         if np.isfinite(interval.low):

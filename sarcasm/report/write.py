@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from sarcasm.embeddings import Table
-from sarcasm.report.files import predictions_csv, report_json, report_text
+from sarcasm.report.files import fits_csv, predictions_csv, report_json, report_text
 from sarcasm.report.page import page
 from sarcasm.report.pictures import pictures
 from sarcasm.scoring import Level, Result, Scores
@@ -23,6 +23,7 @@ def write(
     warnings: Sequence[str],
     losses: Mapping[str, Sequence[float]],
     result: Result,
+    run_ids: Sequence[str],
     table: Table,
     options: Mapping[str, Any],
 ) -> None:
@@ -35,10 +36,13 @@ def write(
         warnings: what a reader must know before believing a number.
         losses: name of the fit -> loss of each step.
         result: what the run is worth.
+        run_ids: of the runs that its fits are recorded in.
         table: what was trained and tested on.
         options: every option of the run.
     """
     write_decisions(folder, result.levels, result.scores, table)
+    if len(result.fits) > 1:
+        (folder / "fits.csv").write_text(fits_csv(run_ids, result.fits), encoding="utf-8")
     drawn = pictures(losses, result, note="; ".join(warnings[:1]))
     whole = page(title, facts, warnings, result, drawn, options)
     (folder / "report.html").write_text(whole, encoding="utf-8")

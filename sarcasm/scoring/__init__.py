@@ -13,7 +13,7 @@ from sarcasm.scoring.levels import (
     utterance_level,
 )
 from sarcasm.scoring.metrics import CLASSES, METRICS, ClassScores, Scores, score
-from sarcasm.scoring.result import Fit, Result, Spread, result, score_level
+from sarcasm.scoring.result import Fit, Result, Spread, result, score_level, test_metrics
 from sarcasm.scoring.significance import ChanceTest, Paired, against_chance, holm, paired
 
 __all__ = [
@@ -45,6 +45,7 @@ __all__ = [
     "result",
     "score",
     "score_level",
+    "test_metrics",
     "tuned_threshold",
     "utterance_level",
     "verdict",

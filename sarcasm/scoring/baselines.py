@@ -59,9 +59,7 @@ def baselines(folds: Sequence[Fold], table: Table) -> list[Baseline]:
     if any(utterance.show for utterance in table.utterances):
         rules["show_majority"] = _show_majority
     rules["clip_length"] = _clip_length
-    if table.levels is not None:
-        rules["level"] = _level
-    rules |= {"linear_svm": _linear_svm, "logistic_regression": _logistic_regression}
+    rules |= {"level": _level, "linear_svm": _linear_svm, "logistic_regression": _logistic_regression}
     return [_scored(name, rule, folds, table) for name, rule in rules.items()]
 
 
@@ -130,7 +128,6 @@ def _clip_length(table: Table, train: np.ndarray, test: np.ndarray) -> np.ndarra
 
 
 def _level(table: Table, train: np.ndarray, test: np.ndarray) -> np.ndarray:
-    assert table.levels is not None
     return _threshold(table.levels, table.utterance_labels, train, test)
 
 

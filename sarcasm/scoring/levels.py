@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
+from typing import Any
 
 import numpy as np
 
@@ -133,7 +134,8 @@ def _level(
 
 def _joined(levels: Sequence[Level]) -> Level:
     names = [name for name, value in vars(levels[0]).items() if isinstance(value, np.ndarray)]
-    return replace(levels[0], **{name: np.concatenate([getattr(each, name) for each in levels]) for name in names})
+    joined: dict[str, Any] = {name: np.concatenate([getattr(each, name) for each in levels]) for name in names}
+    return replace(levels[0], **joined)
 
 
 def _decide(columns: np.ndarray, of_sarcastic: np.ndarray, decision: Decision, threshold: float) -> np.ndarray:

@@ -81,11 +81,7 @@ class Result:
 
     def metrics(self) -> dict[str, float]:
         """Every number by the name it is tracked under."""
-        named = {
-            f"test/{level}/{name}": value
-            for level, each in self.scores.items()
-            for name, value in each.metrics().items()
-        }
+        named = test_metrics(self.scores)
         named |= {"test/utterance/ece": self.calibration.ece, "test/utterance/brier": self.calibration.brier}
         for rule in self.baselines:
             named |= {f"baseline/{rule.name}/{name}": value for name, value in rule.scores.metrics().items()}
@@ -152,6 +148,11 @@ def result(
         calibration=calibration(utterances.labels, utterances.probability),
         validation=score_level(utterance_level(validated, table, decision), decision) if validated else None,
     )
+
+
+def test_metrics(scores: Mapping[str, Scores]) -> dict[str, float]:
+    """Level name -> scores, as `test/LEVEL/METRIC` -> value."""
+    return {f"test/{level}/{name}": value for level, each in scores.items() for name, value in each.metrics().items()}
 
 
 def score_level(level: Level, decision: Decision) -> Scores:

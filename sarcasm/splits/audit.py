@@ -1,9 +1,9 @@
 """What stands on both sides, and how the classes lie: looked at before anything is trained.
 
-Kinds of overlap, each between what a fold tests and what it trains or validates on, and between validation and training:
-utterances (parts of one), sounds (the same samples, or nearly), lines (the same words by the same speaker, four or
-more), texts (the same words by anyone), speakers (told apart by show) and shows. Which of them a protocol must not have,
-the protocol says (`Split.keeps_apart`); the others are facts about it that a reader should know.
+Kinds of overlap, each between what a fold tests and what it trains or validates on, and between validation and
+training: utterances (parts of one), sounds (the same samples, or nearly), lines (the same words by the same speaker,
+four or more), texts (the same words by anyone), speakers (told apart by show) and shows. Which of them a protocol must
+not have, the protocol says (`Split.keeps_apart`); the others are facts about it that a reader should know.
 """
 
 from __future__ import annotations
@@ -128,8 +128,9 @@ class Audit:
             )
 
     def tags(self) -> Mapping[str, str]:
-        """Kind -> number of test utterances that have a counterpart on the training side, for a run's tags."""
-        return {f"audit.{kind}": str(len(self.shared(kind))) for kind in KINDS}
+        """Whether it leaks, and by kind how many test utterances have a counterpart in training: tags of a run."""
+        counts = {f"audit.{kind}": str(len(self.shared(kind))) for kind in KINDS}
+        return {"split.leaky": str(self.is_leaky).lower(), **counts}
 
     def overlaps_csv(self) -> str:
         """The overlaps as a table: fold, sides, kind, utterances, shared, forbidden, ids."""
@@ -225,7 +226,8 @@ def _sentence(found: Audit, kind: str) -> str:
         return (
             f"The split leaks: parts of {len(shared)} of the {found.n_tested} test utterances were heard in training."
         )
-    return f"The split leaks: {len(shared)} of the {found.n_tested} test utterances ({named}) have {KINDS[kind]} in training."
+    counted = f"{len(shared)} of the {found.n_tested} test utterances ({named})"
+    return f"The split leaks: {counted} have {KINDS[kind]} in training."
 
 
 def _table(names: Sequence[str], rows: Iterable[Sequence[object]]) -> str:

@@ -93,7 +93,7 @@ def _single(labels: np.ndarray, share: float, stratify: bool, seed: int, asked: 
 def _grouped(
     labels: np.ndarray, units: np.ndarray, share: float, stratify: bool, seed: int, asked: str
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Of many draws of groups, the one that comes nearest to the share of clips and, if asked for, of sarcastic ones."""
+    """Of many draws of groups, the one nearest to the share of clips and, if asked for, of sarcastic ones."""
     from sklearn.model_selection import GroupShuffleSplit
 
     if units.max() < 1:

@@ -1,7 +1,7 @@
 """Split protocols: rules by which a table is divided, for any corpus.
 
-To add one: a class here with `folds` (and `units`, where more than a copy must stay together), and a file in conf/split/
-that picks it.
+To add one: a class here with `folds` (and `validation_units` and `keeps_apart`, where more than copies must stay
+together), and a file in conf/split/ that picks it.
 """
 
 from __future__ import annotations
@@ -220,7 +220,7 @@ class ShowOut(Split):
 @option("split", "predefined")
 @dataclass
 class Predefined(Split):
-    """The manifest's own: its column `split` says train, validation or test, or names the fold each clip is tested in."""
+    """The manifest's own: its column `split` says train, validation or test, or in which fold each clip is tested."""
 
     def folds(self, table: Table, seed: int) -> list[Fold]:  # noqa: ARG002
         """See `Split.folds`; nothing is drawn."""

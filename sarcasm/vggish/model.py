@@ -58,7 +58,8 @@ class VGGish:
 
         Args:
             seed: of the weights.
-            engine, layer: as above.
+            engine: as above.
+            layer: as above.
         """
         made = cls.__new__(cls)
         made.weights_fingerprint = f"random:{seed}"
