@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -81,9 +81,12 @@ def run(config: Config, cfg: DictConfig, tags: Mapping[str, str] | None = None) 
             fit_name = f"{fold.name}-s{seed}"
             own = options | {"seed": seed, "fold": fold.name}
             # One fit is the run itself; each of several is a run in it.
-            part = nullcontext(tracked) if len(fits) == 1 else tracked.child(f"{name}-{fit_name}", own, protocol)
+            part = nullcontext(tracked) if len(fits) == 1 else tracked.child(run_name(config, fit_name), own, protocol)
             with part as recorded:
-                predictions, losses[fit_name] = fit_fold(config, table, copies, fold, seed, corpus.is_made_up, recorded)
+                with console.track(fit_name if len(fits) > 1 else "training") as track:
+                    predictions, losses[fit_name] = fit_fold(
+                        config, table, copies, fold, seed, corpus.is_made_up, recorded, track
+                    )
                 tested.append(predictions["test"])
                 validated += [predictions["validation"]] if "validation" in predictions else []
                 run_ids.append(recorded.run_id)
@@ -135,8 +138,9 @@ def log_material(
 
 
 def fit_fold(
-    config: Config, table: Table, copies: Copies, fold: Fold, seed: int, is_made_up: bool, recorded: Tracked
-) -> tuple[dict[str, Predictions], tuple[float, ...]]:
+    config: Config, table: Table, copies: Copies, fold: Fold, seed: int, is_made_up: bool, recorded: Tracked,
+    track: Callable[[Iterable[int]], Iterable[int]],
+) -> tuple[dict[str, Predictions], tuple[float, ...]]:  # fmt: skip
     """Fit one fold once: whatever learns, learns from its training side.
 
     Returns:
@@ -144,7 +148,7 @@ def fit_fold(
     """
     from sarcasm import features, fit, heads, scoring
 
-    with recorded.time("fit"), console.track("training") as track:
+    with recorded.time("fit"):
         own_copies = copies.of(table.utterance[fold.train])
         transform = features.fit_transform(table.X[fold.train], table.fits_pca, config.scale)
         X = transform(np.concatenate([table.X[fold.train], copies.X[own_copies]]))

@@ -223,7 +223,7 @@ def _compare(parsed: argparse.Namespace) -> int:
     pairs = compare.compare([compare.read(run) for run in runs])
     differing = compare.differing(runs)
     if parsed.json:
-        print(json.dumps(compare.as_json(pairs, differing), indent=2, default=str))  # noqa: T201
+        print(json.dumps(compare.as_json(runs, pairs, differing), indent=2, default=str))  # noqa: T201
     else:
         console.say_comparison(runs, pairs, differing)
     return console.DONE

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from string import ascii_uppercase
 from typing import Any
 
 import numpy as np
@@ -135,18 +136,29 @@ def differing(runs: Sequence[Recorded]) -> dict[str, list[Any]]:
     }
 
 
-def claims(pairs: Sequence[Pair]) -> list[str]:
-    """What can be said of each pair, a sentence each."""
-    return [_claim(pair, len(pairs)) for pair in pairs]
+def claims(pairs: Sequence[Pair], called: Mapping[str, str]) -> list[str]:
+    """What can be said of each pair, a sentence each.
+
+    Args:
+        pairs: of all runs that are compared.
+        called: id -> what a run is called.
+    """
+    return [_claim(pair, len(pairs), called) for pair in pairs]
 
 
-def _claim(pair: Pair, n_pairs: int) -> str:
+def letters(runs: Sequence[Recorded]) -> dict[str, str]:
+    """Id -> a letter for each run, in their order; numbers where there are more than letters."""
+    names = ascii_uppercase if len(runs) <= len(ascii_uppercase) else [str(n) for n in range(1, len(runs) + 1)]
+    return {run.run_id: name for run, name in zip(runs, names, strict=False)}
+
+
+def _claim(pair: Pair, n_pairs: int, called: Mapping[str, str]) -> str:
     result = pair.result
     better, worse = (pair.b, pair.a) if result.difference > 0 else (pair.a, pair.b)
     corrected = f", corrected for {n_pairs} comparisons" if n_pairs > 1 else ""
     p = f"p = {pair.p_permutation:.2g} over utterances"
     p += f" and {pair.p_speaker:.2g} over speakers" if pair.p_speaker is not None else ""
-    names = f"{short(better)} over {short(worse)}"
+    names = f"{called[better.run_id]} over {called[worse.run_id]}"
     size = f"{abs(result.difference):.3f} of weighted F"
     if pair.is_claimed:
         return f"Can be claimed: {names}, by {size} ({p}{corrected})."
@@ -158,9 +170,11 @@ def _claim(pair: Pair, n_pairs: int) -> str:
     return f"Cannot be claimed: {names}; the difference, {size}, may be luck ({p}{corrected})."
 
 
-def as_json(pairs: Sequence[Pair], found: Mapping[str, Sequence[Any]]) -> dict[str, Any]:
+def as_json(runs: Sequence[Recorded], pairs: Sequence[Pair], found: Mapping[str, Sequence[Any]]) -> dict[str, Any]:
     """All of it as plain values."""
+    called = {run.run_id: run.run_id for run in runs}
     return {
+        "runs": [{"run_id": run.run_id, "run_name": run.run_name} for run in runs],
         "pairs": [
             {
                 "a": pair.a.run_id, "b": pair.b.run_id, "f1_weighted_a": pair.result.a, "f1_weighted_b": pair.result.b,
@@ -168,7 +182,7 @@ def as_json(pairs: Sequence[Pair], found: Mapping[str, Sequence[Any]]) -> dict[s
                 "n_utterances": pair.result.n_utterances, "p_permutation": pair.p_permutation,
                 "p_mcnemar": pair.p_mcnemar, "p_speaker": pair.p_speaker, "is_claimed": pair.is_claimed, "claim": claim,
             }
-            for pair, claim in zip(pairs, claims(pairs), strict=True)
+            for pair, claim in zip(pairs, claims(pairs, called), strict=True)
         ],
         "differing": dict(found),
     }  # fmt: skip

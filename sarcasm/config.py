@@ -201,10 +201,17 @@ def _schema_nodes() -> dict[str, Any]:
     return {file.removesuffix(".yaml"): node for file, node in stored.items()}
 
 
-def run_name(config: Config) -> str:
-    """What a run is called unless `tracking.run_name` says it: dataset, PCA, head and seed."""
-    pca = "on" if config.pca.enabled else "off"
-    return f"{config.dataset.name}-pca_{pca}-{config.head.name}-s{config.seed}"
+def run_name(config: Config, fit: str = "") -> str:
+    """What a run is called unless `tracking.run_name` says it: dataset, embedding, PCA, head, split and seeds.
+
+    Args:
+        config: embedding and split stand in the name where they are not the usual ones.
+        fit: what stands in place of the seeds, for one fit among several.
+    """
+    embedding = [] if config.embedding.name == "vggish" else [config.embedding.name]
+    split = [] if config.split.name == "utterance" else [config.split.name]
+    pca, last = ("on" if config.pca.enabled else "off"), fit or "-".join(f"s{seed}" for seed in config.fit_seeds)
+    return "-".join([config.dataset.name, *embedding, f"pca_{pca}", config.head.name, *split, last])
 
 
 def known_keys(config: str = "config") -> list[str]:

@@ -217,32 +217,34 @@ def say_summary(facts: Mapping[str, str], result: Result, run_id: str, where: st
 def say_comparison(
     runs: Sequence[Recorded], pairs: Sequence[compare.Pair], differing: Mapping[str, Sequence[Any]]
 ) -> None:
-    """Print the options that differ, each pair's numbers, and what can be claimed, on stdout."""
+    """Print the runs, the options that differ, each pair's numbers, and what can be claimed, on stdout."""
     from rich.console import Console
     from rich.table import Table
 
-    console = Console(highlight=False)
-    options = Table("differs", *(compare.short(run) for run in runs), box=None, padding=(0, 1), header_style="bold")
+    console, called = Console(highlight=False), compare.letters(runs)
+    for run in runs:
+        console.print(f"{called[run.run_id]:>2}  {run.run_id[:8]}  {run.run_name}", markup=False, soft_wrap=True)
+    console.print()
+    options = Table("differs", *called.values(), box=None, padding=(0, 1), header_style="bold")
     for key, values in differing.items():
-        options.add_row(key, *map(str, values))
+        options.add_row(key, *(str(value) if value is not None else "" for value in values))
     console.print(options if differing else "No option differs.")
     table = Table(
-        "", "weighted F", "difference, 95 %", "right alone", "p utterances", "p speakers", "p McNemar", box=None,
-        padding=(0, 0, 0, 2), header_style="bold",
+        "", "weighted F", "difference", "95 %", "right alone", "p utterances", "p speakers", "p McNemar", box=None,
+        padding=(0, 1), header_style="bold",
     )  # fmt: skip
     for pair in pairs:
         result = pair.result
-        table.add_row(compare.short(pair.a), f"{result.a:.3f}", "", str(result.n_only_a))
-        between = f"{result.difference:+.3f} ({result.low:+.3f} to {result.high:+.3f})"
         by_speaker = "" if pair.p_speaker is None else f"{pair.p_speaker:.2g}"
         table.add_row(
-            compare.short(pair.b), f"{result.b:.3f}", between, str(result.n_only_b), f"{pair.p_permutation:.2g}",
-            by_speaker, f"{pair.p_mcnemar:.2g}",
+            f"{called[pair.b.run_id]} : {called[pair.a.run_id]}", f"{result.b:.3f} : {result.a:.3f}",
+            f"{result.difference:+.3f}", f"{result.low:+.3f} to {result.high:+.3f}",
+            f"{result.n_only_b} : {result.n_only_a}", f"{pair.p_permutation:.2g}", by_speaker, f"{pair.p_mcnemar:.2g}",
         )  # fmt: skip
     console.print()
     console.print(table)
     console.print()
-    for pair, claim in zip(pairs, compare.claims(pairs), strict=True):
+    for pair, claim in zip(pairs, compare.claims(pairs, called), strict=True):
         console.print(claim, markup=False, soft_wrap=True)
         if pair.n_only_a or pair.n_only_b:
             console.print(

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import ChoiceSweep, Override
 from hydra.errors import HydraException, OverrideParseException
+from omegaconf.errors import ConfigAttributeError, ConfigKeyError
 
 from sarcasm import help as help_page
 from sarcasm.config import did_you_mean, known_keys
@@ -82,6 +83,9 @@ def _shortened(error: BaseException) -> str:
         if cause.__cause__ is None or not isinstance(cause, HydraException):
             break
         cause = cause.__cause__
+    if key and isinstance(cause, ConfigKeyError | ConfigAttributeError):
+        group = key.partition(".")[0]
+        return f"there is no option {key} with the {group} that is chosen; leave it out, or choose another {group}"
     lines = [line.strip() for line in str(cause).splitlines()]
     kept = [line for line in lines if line and not re.match(r"(full_key|object_type|reference_type)[:=]", line)]
     message = " ".join(kept)

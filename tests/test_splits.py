@@ -35,7 +35,7 @@ EXAMPLE = ExampleSplit(name="example", test_size=0.2, stratify=True, **WARN)
 SPEAKER = SpeakerSplit(name="speaker", test_size=0.2, stratify=True, **WARN)
 KFOLD = KFold(name="kfold", k=4, grouped=False, **WARN)
 GROUPED = KFold(name="kfold", k=3, grouped=True, **WARN)
-SHOW_OUT = ShowOut(name="show_out", **WARN)
+SHOW_OUT = ShowOut(name="show_out", fewest=1, **WARN)
 EVERY = [UTTERANCE, EXAMPLE, SPEAKER, KFOLD, GROUPED, SHOW_OUT]
 NAMES = ["utterance", "example", "speaker", "kfold", "kfold_grouped", "show_out"]
 

@@ -38,7 +38,7 @@ WHOLE = [
     SpeakerSplit(name="speaker", test_size=0.3, stratify=True, **WARN),
     KFold(name="kfold", k=4, grouped=False, **WARN),
     KFold(name="kfold", k=4, grouped=True, **WARN),
-    ShowOut(name="show_out", **WARN),
+    ShowOut(name="show_out", fewest=2, **WARN),
 ]
 NAMES = ["utterance", "speaker", "kfold", "kfold_grouped", "show_out"]
 N_UTTERANCES, N_EXAMPLES, N_SPEAKERS, N_FEATURES = 120, 4, 12, 16
@@ -148,13 +148,13 @@ def test_a_head_that_hears_a_planted_signal_can_be_claimed_over_one_that_does_no
     assert pair.result.difference > 0.2
     assert pair.result.low > 0
     assert pair.p_mcnemar < 0.01
-    assert compare.claims([pair])[0].startswith("Can be claimed: run1 [run1] over run0 [run0], by 0.")
+    assert compare.claims([pair], {"run0": "A", "run1": "B"})[0].startswith("Can be claimed: B over A, by 0.")
 
 
 def test_two_heads_that_hear_nothing_cannot_be_told_apart():
     (pair,) = compared(corpus(seed=5), SVM(name="svm", C=1.0, gamma="scale"), SMALL)
     assert not pair.is_claimed
-    assert "may be luck" in compare.claims([pair])[0]
+    assert "may be luck" in compare.claims([pair], {"run0": "A", "run1": "B"})[0]
 
 
 def test_more_comparisons_need_more_evidence():

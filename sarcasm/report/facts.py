@@ -40,7 +40,7 @@ def facts(
         "embedding": f"{embedding}, {weights}",
         "PCA": f"8 bits{source}" if table.pca != "none" else "none",
         "head": head,
-        "split": f"{split}: {_sides(folds)}",
+        "split": f"{split}: {_sides(folds, table)}",
         "fits": " x ".join(
             f"{n} {noun}{'' if n == 1 else 's'}" for n, noun in ((len(folds), "fold"), (len(seeds), "seed"))
         ),
@@ -48,13 +48,24 @@ def facts(
     }
 
 
-def _sides(folds: Sequence[Fold]) -> str:
-    if len(folds) > 1:
-        tested = [len(fold.test) for fold in folds]
-        return f"{len(folds)} folds, {min(tested)} to {max(tested)} examples to test in each"
-    (fold,) = folds
-    held_out = f", {len(fold.validation)} to choose on" if len(fold.validation) else ""
-    return f"{len(fold.train)} examples to train{held_out}, {len(fold.test)} to test"
+def _sides(folds: Sequence[Fold], table: Table) -> str:
+    """How much is on each side, and how much of it is sarcastic: lowest and highest where there are several folds."""
+    sides = {
+        "to train": [fold.train for fold in folds],
+        "to choose on": [fold.validation for fold in folds],
+        "to test": [fold.test for fold in folds],
+    }
+    words = [
+        f"{_span([len(each) for each in rows])} {side}"
+        f" ({_span([round(100 * float(table.y[each].mean())) for each in rows])} % sarcastic)"
+        for side, rows in sides.items()
+        if len(rows[0])
+    ]
+    return (f"{len(folds)} folds, " if len(folds) > 1 else "") + "examples " + ", ".join(words)
+
+
+def _span(values: Sequence[int]) -> str:
+    return str(values[0]) if min(values) == max(values) else f"{min(values)} to {max(values)}"
 
 
 def _shared(audit: Audit) -> str:

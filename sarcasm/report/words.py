@@ -12,8 +12,12 @@ SURE = 0.05
 
 
 def certainty(result: Result) -> list[str]:
-    """How sure the score is: intervals, chance, spread over fits, calibration; each a sentence."""
+    """How sure the score is, in sentences: what is simpler and better, intervals, chance, spread, calibration."""
     said = []
+    own = result.scores["utterance"].f1_weighted
+    simple = max((each for each in result.baselines if not each.is_deaf), key=lambda each: each.scores.f1_weighted)
+    if simple.scores.f1_weighted > own:
+        said.append(f"Something simpler does better: {_words(simple.name)} has {simple.scores.f1_weighted:.3f}.")
     by_unit = {unit: found["f1_weighted"] for unit, found in result.intervals.items()}
     if "utterance" in by_unit:
         words = [f"{_span(by_unit['utterance'].low, by_unit['utterance'].high)} over utterances"]
@@ -35,9 +39,7 @@ def certainty(result: Result) -> list[str]:
     if len(result.by_fold):
         deaf = max((each for each in result.baselines if each.is_deaf), key=lambda each: sum(each.by_fold))
         mean = sum(deaf.by_fold) / len(deaf.by_fold)
-        said[-1 if not result.by_seed else -2] += (
-            f" {deaf.name.replace('_', ' ').capitalize()} has {mean:.3f} on the same folds."
-        )
+        said.append(f"The best rule that does not listen, {_words(deaf.name)}, has {mean:.3f} as its mean over folds.")
     if result.validation:
         said.append(f"On validation utterances weighted F is {result.validation.f1_weighted:.3f}.")
     said.append(
@@ -60,6 +62,10 @@ def fits_table(result: Result) -> list[list[str]]:
         [fit.fold, str(fit.seed), *(_number(getattr(fit.scores, metric)) for metric in METRICS)] for fit in result.fits
     ]
     return [["fold", "seed", *METRICS.values()], *rows]
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ").replace("svm", "SVM")
 
 
 def _span(low: float, high: float) -> str:

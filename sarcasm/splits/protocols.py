@@ -182,10 +182,20 @@ class KFold(Split):
 @option("split", "show_out")
 @dataclass
 class ShowOut(Split):
-    """Each show that has both classes is tested once, by what was learned on all others.
+    """Each show that can be tested is tested once, by what was learned on all others.
 
-    A show of one class (MUStARD has two) cannot be tested by itself, and is always trained on.
+    A show with too few clips of a class (of MUStARD's four, one has none that is not sarcastic, and one has a single
+    one) cannot be tested by itself, and is always trained on.
+
+    Attributes:
+        fewest: clips of each class that a show needs to be tested.
     """
+
+    fewest: int = MISSING
+
+    def __post_init__(self) -> None:
+        if self.fewest < 1:
+            raise ConfigError(f"split.fewest={self.fewest}: at least 1 clip of each class is needed")
 
     @property
     def keeps_apart(self) -> tuple[str, ...]:
@@ -195,20 +205,19 @@ class ShowOut(Split):
     def folds(self, table: Table, seed: int) -> list[Fold]:  # noqa: ARG002
         """See `Split.folds`; nothing is drawn."""
         refuse_unknown(table, "show", self.name)
-        of_each = units.of_shows(table)
-        labels = table.utterance_labels
+        of_each, labels = units.of_shows(table), table.utterance_labels
         tested = {}
         for number in np.unique(of_each):
-            part = np.flatnonzero(of_each == number)
-            if 0 < labels[part].sum() < len(part):
-                name = "+".join(sorted({table.utterances[position].show or "unknown" for position in part}))
-                tested[name] = part
-        tested = {name: part for name, part in tested.items() if len(set(np.delete(labels, part))) == 2}
+            is_tested = of_each == number
+            both = (labels[is_tested], labels[~is_tested])
+            if _rarest(both[0]) >= self.fewest and _rarest(both[1]) > 0:
+                part = np.flatnonzero(is_tested)
+                tested["+".join(sorted({table.utterances[position].show for position in part}))] = part
         if not tested:
             raise SplitError(
-                f"split={self.name} needs a show with clips of both classes and clips of both classes in the others,"
-                f" and this corpus has none among {len(np.unique(of_each))} shows; choose split=speaker or"
-                " split=utterance"
+                f"split={self.name} needs a show with {self.fewest} clips of each class (split.fewest) and clips of"
+                f" both classes in the others, and this corpus has none among {len(np.unique(of_each))} shows; choose"
+                " split=speaker or split=utterance"
             )
         return folds_of(table, dict(sorted(tested.items())))
 
@@ -275,6 +284,11 @@ def refuse_unknown(table: Table, what: str, split: str) -> None:
             f"split={split} needs the {what} of every clip, and {len(nameless)} of {len(table.utterances)} have none,"
             f" such as {nameless[0]}; fill in the labels' {what}s, or choose split=utterance"
         )
+
+
+def _rarest(labels: np.ndarray) -> int:
+    """How many there are of the rarer class."""
+    return int(min(labels.sum(), (~labels).sum()))
 
 
 def _first(sides: Iterable[str | None]) -> str:
