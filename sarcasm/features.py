@@ -28,8 +28,8 @@ class Transform:
     """Table rows -> what the head sees, fitted on training rows.
 
     Attributes:
-        eigen_vectors: float64 [128, 128], rows are output dimensions, or None where no PCA is fitted.
-        means: float64 [128], taken off before the PCA.
+        eigen_vectors: float64 [D, D], rows are output dimensions, or None where no PCA is fitted.
+        means: float64 [D], taken off before the PCA.
         scale_mean: float64 [D] or None.
         scale_deviation: float64 [D] or None; 1 where a feature is constant.
     """

@@ -15,6 +15,7 @@ import soundfile
 from sarcasm.corpus import Utterance
 from sarcasm.embeddings import Table
 from sarcasm.project import PROJECT
+from sarcasm.splits.mustard import FOLDS_FILE
 
 pytest_plugins = ["tests.vggish_fixtures", "tests.tracking_fixtures", "tests.video_fixtures", "tests.server_fixtures"]
 
@@ -89,7 +90,10 @@ def mustard_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("mustard")
     (folder / "audio").mkdir()
     generator = np.random.default_rng(3)
-    keys = ["2_99", "2_97", "2_96", "2_94", "2_91", *(f"1_{number}" for number in range(60, 79))]
+    # All of them MUStARD's own, from each of its folds.
+    folds = json.loads(FOLDS_FILE.read_text(encoding="utf-8"))["py2_order"]
+    others = [[key for key in sorted(fold) if key.startswith("1_")][:4] for fold in folds]
+    keys = ["2_99", "2_97", "2_96", "2_94", "2_91", *[key for four in others for key in four][:19]]
     entries = {}
     for number, key in enumerate(keys):
         is_sarcastic = key == "2_97" if key.startswith("2_") else number % 2 == 0

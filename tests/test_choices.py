@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from hydra import compose, initialize_config_dir
 from mlflow import MlflowClient
+from omegaconf import DictConfig
 
 import train
 from sarcasm import help as help_page
@@ -17,16 +18,17 @@ CHOICES = [(group, choice) for group in help_page.groups() for choice in help_pa
 
 @pytest.fixture
 def needed(mustard_folder, v1_checkpoint, pca_params, tmp_path) -> dict[str, list[str]]:
-    """What a choice needs beyond its name, by the fields that its config has."""
+    """What a choice needs beyond its name, by the option of its config that asks for it."""
     manifest = tmp_path / "clips.csv"
     entries = json.loads((mustard_folder / "sarcasm_data.json").read_text())
     with manifest.open("w", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(["id", "path", "label", "speaker", "show"])
-        for key, entry in entries.items():
+        writer.writerow(["id", "path", "label", "speaker", "show", "split"])
+        for number, (key, entry) in enumerate(entries.items()):
             writer.writerow(
-                [key, mustard_folder / "audio" / f"{key}.wav", int(entry["sarcasm"]), entry["speaker"], entry["show"]]
-            )
+                [key, mustard_folder / "audio" / f"{key}.wav", int(entry["sarcasm"]), entry["speaker"], entry["show"],
+                 ["train", "train", "validation", "test"][number // 2 % 4]]
+            )  # fmt: skip
     table = tmp_path / "mustard++_text.csv"
     with table.open("w", newline="") as file:
         writer = csv.writer(file)
@@ -36,19 +38,24 @@ def needed(mustard_folder, v1_checkpoint, pca_params, tmp_path) -> dict[str, lis
             writer.writerow(
                 [key, f"{key}_u", entry["utterance"], "0:3", entry["speaker"], entry["show"], int(entry["sarcasm"])]
             )
+    labels = {"mustard_pp": table}.get
     return {
-        "table": [f"dataset.labels={table}", f"dataset.audio_dir={mustard_folder}/audio"],
-        "labels": [f"dataset.labels={mustard_folder}/sarcasm_data.json", f"dataset.audio_dir={mustard_folder}/audio"],
-        "manifest": [f"dataset.manifest={manifest}"],
-        "checkpoint": [f"embedding.checkpoint={v1_checkpoint}"],
-        "params": [f"pca.params={pca_params}"],
+        "dataset.labels": lambda cfg: labels(cfg.dataset.name, mustard_folder / "sarcasm_data.json"),
+        "dataset.audio_dir": lambda cfg: mustard_folder / "audio",
+        "dataset.manifest": lambda cfg: manifest,
+        "embedding.checkpoint": lambda cfg: v1_checkpoint,
+        "pca.params": lambda cfg: pca_params if cfg.pca.enabled else "null",
     }
 
 
-def run(overrides: list[str], folder: Path) -> None:
+def composed(overrides: list[str]) -> DictConfig:
     with initialize_config_dir(str(help_page.CONF), version_base="1.3"):
-        cfg = compose("config", [*overrides, "trainer.steps=2", f"tracking.uri=sqlite:///{folder}/mlflow.db"])
-        train.run(parse(cfg), cfg)
+        return compose("config", overrides)
+
+
+def run(overrides: list[str], folder: Path) -> None:
+    cfg = composed([*overrides, "trainer.steps=2", f"tracking.uri=sqlite:///{folder}/mlflow.db"])
+    train.run(parse(cfg), cfg)
 
 
 def test_there_are_choices():
@@ -62,26 +69,27 @@ def test_there_are_choices():
 @pytest.mark.parametrize(("group", "choice"), CHOICES, ids=map("=".join, CHOICES))
 def test_every_choice_runs(group, choice, needed, tmp_path, capsys):
     overrides = [f"{group}={choice}"]
-    if (group, choice) == ("dataset", "manifest"):
-        overrides += needed["manifest"]
-    elif (group, choice) == ("dataset", "mustard_pp"):
-        overrides += needed["table"]
-    else:
-        overrides += needed["labels"]
-    overrides += needed["checkpoint"]
-    if (group, choice) != ("pca", "off"):
-        overrides += needed["params"]
+    if choice == "predefined":
+        overrides += ["dataset=manifest"]
+    cfg = composed(overrides)
+    overrides += [
+        f"{option}={place(cfg)}"
+        for option, place in needed.items()
+        if option.partition(".")[2] in cfg[option.partition(".")[0]]
+    ]
     run(overrides, tmp_path)
     client = MlflowClient(f"sqlite:///{tmp_path}/mlflow.db")
-    (finished,) = client.search_runs(["1"])
-    assert finished.info.status == "FINISHED"
-    assert finished.data.tags["dataset.made_up"] == "false"
-    assert finished.info.run_id in capsys.readouterr().out
+    runs = client.search_runs(["1"])
+    (whole,) = (each for each in runs if "mlflow.parentRunId" not in each.data.tags)
+    assert {each.info.status for each in runs} == {"FINISHED"}
+    assert whole.data.tags["dataset.made_up"] == "false"
+    assert whole.info.run_id in capsys.readouterr().out
 
 
 OPTIONS = [
     "resampler=soxr", "scale=standard", "decision=round", "embedding.engine=graph", "trainer.batch_size=7",
-    "dataset.short_clips=drop", "head.hidden=[]", "split.stratify=false",
+    "dataset.short_clips=drop", "head.hidden=[]", "split.stratify=false", "pool=mean", "trainer.class_weight=balanced",
+    "trainer.validation_share=0.2", "split.audit=off",
 ]  # fmt: skip
 
 

@@ -1,13 +1,11 @@
 """What MLflow runs to serve a fitted model; a copy of this file lies beside the model.
 
 Input: embeddings float32 [n, D], as the run's table held them, or examples float32 [n, 96, 64] where the network before
-the head was trained too. Output: float32 [n], the probability that a row is
-sarcastic.
+the head was trained too. Output: float32 [n], the probability that a row is sarcastic.
 
 The model's artifacts are `saved_model`, a TensorFlow SavedModel whose signature `serving_default` takes `features`
 float32 [n, D] to `logits` [n, 2] (sarcastic, not sarcastic), and maybe `transform`, an .npz with what was fitted before
-the head: `pca_eigen_vectors` [128, 128] and `pca_means` [128], then `scale_mean` [D] and `scale_standard_deviation`
-[D].
+the head: `pca_eigen_vectors` [D, D] and `pca_means` [D], then `scale_mean` [D] and `scale_standard_deviation` [D].
 """
 
 from typing import Any
@@ -47,13 +45,11 @@ class SarcasmModel(PythonModel):
         Returns:
             float32 [n], in [0, 1].
         """
-        from scipy.special import expit, log_expit
+        from sarcasm.logits import probability
 
         features = self._tensorflow.constant(self._transformed(model_input))
         served = self._model.signatures["serving_default"](features=features)
-        sarcastic, not_sarcastic = served["logits"].numpy().astype(np.float64).T
-        # The sigmoids of the two columns, brought to a sum of 1.
-        return expit(log_expit(sarcastic) - log_expit(not_sarcastic)).astype(np.float32)
+        return probability(served["logits"].numpy()).astype(np.float32)
 
     def _transformed(self, embeddings: np.ndarray) -> np.ndarray:
         fitted = self._fitted

@@ -34,28 +34,29 @@ class Postprocessor:
     """
 
     def __init__(self, params: Path | str) -> None:
-        self._set(*_read(Path(params)))
+        self._set(*_read(Path(params)), SHAPE)
 
     @classmethod
     def from_arrays(cls, eigen_vectors: np.ndarray, means: np.ndarray) -> Postprocessor:
-        """Take parameters from memory.
+        """Take parameters from memory; they may be of an embedding with another number of values.
 
         Args:
-            eigen_vectors: [128, 128], rows are output dimensions.
-            means: 128 values in any shape.
+            eigen_vectors: [D, D], rows are output dimensions.
+            means: D values in any shape.
 
         Raises:
             WeightsError: another shape, no real numbers, or a value that is not finite.
         """
         made = cls.__new__(cls)
-        made._set(np.asarray(eigen_vectors), np.asarray(means))
+        means = np.asarray(means)
+        made._set(np.asarray(eigen_vectors), means, "PCA parameters", (means.size, means.size))
         return made
 
-    def _set(self, eigen_vectors: np.ndarray, means: np.ndarray, source: str = "PCA parameters") -> None:
-        if eigen_vectors.shape != SHAPE or means.size != c.EMBEDDING_SIZE:
+    def _set(self, eigen_vectors: np.ndarray, means: np.ndarray, source: str, shape: tuple[int, int]) -> None:
+        if eigen_vectors.shape != shape or means.size != shape[1]:
             raise WeightsError(
-                f"{source}: {EIGEN_VECTORS} has shape {eigen_vectors.shape} and {MEANS} {means.shape}; {SHAPE} and"
-                f" {c.EMBEDDING_SIZE} values are needed"
+                f"{source}: {EIGEN_VECTORS} has shape {eigen_vectors.shape} and {MEANS} {means.shape}; {shape} and"
+                f" {shape[1]} values are needed"
             )
         for name, values in ((EIGEN_VECTORS, eigen_vectors), (MEANS, means)):
             if values.dtype.kind not in "fiu":
@@ -76,17 +77,17 @@ class Postprocessor:
         """Post-process embeddings.
 
         Args:
-            embeddings: floating [n, 128].
+            embeddings: floating [n, D], 128 values with the released parameters.
 
         Returns:
-            uint8 [n, 128].
+            uint8 [n, D].
 
         Raises:
             ValueError: another shape, or NaN or an infinite value, for which there is no byte.
         """
         embeddings = np.asarray(embeddings)
-        if embeddings.ndim != 2 or embeddings.shape[1] != c.EMBEDDING_SIZE:
-            raise ValueError(f"embeddings are [n, {c.EMBEDDING_SIZE}], not {list(embeddings.shape)}")
+        if embeddings.ndim != 2 or embeddings.shape[1] != len(self._means):
+            raise ValueError(f"embeddings are [n, {len(self._means)}], not {list(embeddings.shape)}")
         if not np.all(np.isfinite(embeddings)):
             raise ValueError("an embedding holds a value that is not finite")
         projected = (embeddings - self._means) @ self._eigen_vectors.T
