@@ -76,12 +76,13 @@ def run(config: Config, cfg: DictConfig, tags: Mapping[str, str] | None = None) 
             ).pooled(config.pool)
 
         fits = [(fold, seed) for seed in seeds for fold in folds]
+        of_fit = protocol | {"split.leaky": str(audit.is_leaky).lower()}
         tested, validated, losses, run_ids = [], [], {}, []
         for fold, seed in fits:
             fit_name = f"{fold.name}-s{seed}"
             own = options | {"seed": seed, "fold": fold.name}
             # One fit is the run itself; each of several is a run in it.
-            part = nullcontext(tracked) if len(fits) == 1 else tracked.child(run_name(config, fit_name), own, protocol)
+            part = nullcontext(tracked) if len(fits) == 1 else tracked.child(run_name(config, fit_name), own, of_fit)
             with part as recorded:
                 with console.track(fit_name if len(fits) > 1 else "training") as track:
                     predictions, losses[fit_name] = fit_fold(
@@ -93,7 +94,7 @@ def run(config: Config, cfg: DictConfig, tags: Mapping[str, str] | None = None) 
                 if len(fits) > 1:
                     log_fit(recorded, tested[-1], table, config)
 
-        result = scoring.result(tested, validated, folds, table, config.decision, config.seed)
+        result = scoring.result(tested, validated, folds, table, config.decision, config.seed, audit.is_leaky)
         tracked.log_metrics(result.metrics())
         facts = report.facts(
             table, folds, audit, config.dataset.name, config.embedding.name, config.head.name, config.split.name,

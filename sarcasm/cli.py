@@ -19,12 +19,12 @@ from typing import TYPE_CHECKING, NoReturn
 
 from sarcasm import console
 from sarcasm import help as help_page
-from sarcasm.config import Config, compose, did_you_mean, leaves, parse, parse_preparation, run_name
+from sarcasm.config import PATHS, compose, did_you_mean, leaves, parse, parse_preparation, run_name
 from sarcasm.errors import ConfigError, SarcasmError
 from sarcasm.project import PROJECT
 
 if TYPE_CHECKING:
-    from sarcasm.tracking import Recorded
+    from sarcasm.tracking import Tracking
 
 
 class _Parser(argparse.ArgumentParser):
@@ -102,7 +102,8 @@ def _parser() -> _Parser:
         "probe",
         help="how much of a score could be a shortcut",
         description="Train the same head to tell the speaker and the show from the same embeddings, and tell sarcasm by"
-        " a clip's length and level alone. The result is recorded as a run.",
+        " a clip's length and level alone. The result is recorded as a run. Validation rows, copies, several seeds and"
+        " decision= play no part in it.",
     )
     _add_overrides(probe, "conf/config.yaml")
     probe.set_defaults(run=_probe, config="config")
@@ -124,6 +125,7 @@ def _parser() -> _Parser:
         " when anything differs.",
     )
     _add_runs(repeat, "one", 1)
+    repeat.epilog = "tracking.uri=... names another store, dataset.audio_dir=... and so on where the files lie now."
     repeat.set_defaults(run=_repeat, config="config", n_runs=1)
     return parser
 
@@ -133,7 +135,7 @@ def _add_runs(command: argparse.ArgumentParser, how_many: str, nargs: str | int)
         "runs", nargs=nargs, metavar="RUN", help=f"{how_many}: an id, the beginning of one, a run's name, or last"
     )
     command.set_defaults(overrides=[])
-    command.epilog = "Options of conf/config.yaml may follow; tracking.uri=... names another store."
+    command.epilog = "tracking.uri=... names another store."
 
 
 def _add_overrides(command: argparse.ArgumentParser, file: str) -> None:
@@ -204,20 +206,24 @@ def _check(parsed: argparse.Namespace) -> int:
     return console.FAILED if report.bad else console.DONE
 
 
-def _found(parsed: argparse.Namespace) -> tuple[Config, list[Recorded]]:
-    """The config, of which the store counts, and the runs that were named."""
-    from sarcasm.tracking import find_run
-
-    config = parse(compose("config", parsed.overrides))
-    return config, [find_run(config.tracking, PROJECT, word) for word in parsed.runs]
+def _store(parsed: argparse.Namespace, *others: str) -> tuple[Tracking, list[str]]:
+    """The options that say which store, and those others that were given; beginnings of their names are in `others`."""
+    store = [word for word in parsed.overrides if word.startswith("tracking")]
+    rest = [word for word in parsed.overrides if word not in store]
+    if wrong := [word for word in rest if not word.startswith(others)]:
+        allowed = " and ".join(f"{name}..." for name in ("tracking.", *others))
+        raise ConfigError(f"{wrong[0]}: a recorded run is what it is; only {allowed} can be given here")
+    return parse(compose("config", store)).tracking, rest
 
 
 def _compare(parsed: argparse.Namespace) -> int:
     import json
 
     from sarcasm import compare
+    from sarcasm.tracking import find_run
 
-    _, runs = _found(parsed)
+    tracking, _ = _store(parsed)
+    runs = [find_run(tracking, PROJECT, word) for word in parsed.runs]
     if len({run.run_id for run in runs}) < len(runs):
         raise SarcasmError("a run is named twice; name different ones")
     pairs = compare.compare([compare.read(run) for run in runs])
@@ -233,12 +239,13 @@ def _repeat(parsed: argparse.Namespace) -> int:
     from sarcasm import repeat
     from sarcasm.tracking import find_run
 
-    config, (first,) = _found(parsed)
-    cfg = repeat.recorded_config(first, config.tracking)
+    tracking, moved = _store(parsed, *PATHS)
+    first = find_run(tracking, PROJECT, parsed.runs[0])
+    cfg = repeat.recorded_config(first, tracking, moved)
     # It alone knows the order of steps, and is no part of the package.
     train = runpy.run_path(str(PROJECT / "train.py"))
     again = train["run"](parse(cfg), cfg, {"repeat.of": first.run_id})
-    found = repeat.differences(first, find_run(config.tracking, PROJECT, again))
+    found = repeat.differences(first, find_run(tracking, PROJECT, again))
     console.say_repetition(first.run_id, again, found)
     return console.FAILED if found.differences else console.DONE
 

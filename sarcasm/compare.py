@@ -4,7 +4,7 @@ Runs are compared two by two on the utterances that both have tested, by the wei
 than luck is asked in two ways: by swapping the two runs' decisions on utterances at random (a paired permutation test),
 and by whether one run alone is right more often than the other (McNemar). With more than two runs, the p-values of each
 test are corrected for the number of comparisons (Holm 1979). Where speakers are known, they are swapped as a whole as
-well, since the clips of one voice are not independent.
+well, since the clips of one voice are not independent. Nothing is claimed of a run whose split leaks.
 """
 
 from __future__ import annotations
@@ -18,12 +18,14 @@ from typing import Any
 import numpy as np
 
 from sarcasm.errors import SarcasmError
-from sarcasm.scoring import Paired, holm, paired
+from sarcasm.scoring import N_SWAPS, Paired, holm, paired
 from sarcasm.splits.units import codes
 from sarcasm.tracking import Recorded
 
 SURE = 0.05
 SEED = 0
+DRAWS_BELOW = 20
+"""How many times smaller than what is asked for the smallest p can be."""
 
 
 @dataclass(frozen=True)
@@ -34,15 +36,20 @@ class Decided:
         run: the run.
         labels: id -> whether it is sarcastic.
         share: id -> share of the run's fits that called it sarcastic.
-        speaker: id -> (show, speaker).
-        folds: id -> the fold that it was tested in.
+        speaker: id -> (show, speaker), or of its own where it is not known.
+        tested_with: id -> ids that were tested in the same fold: what it was not learned from.
     """
 
     run: Recorded
     labels: Mapping[str, bool]
     share: Mapping[str, float]
     speaker: Mapping[str, tuple[str, str]]
-    folds: Mapping[str, str]
+    tested_with: Mapping[str, frozenset[str]]
+
+    @property
+    def is_leaky(self) -> bool:
+        """Whether it was tested on what it had heard in training."""
+        return self.run.tags.get("split.leaky") == "true"
 
 
 @dataclass(frozen=True)
@@ -52,7 +59,9 @@ class Pair:
     Attributes:
         a, b: the runs.
         n_only_a, n_only_b: utterances that only one of them has tested, and that are left out.
-        same_folds: whether each utterance was tested in the same fold by both.
+        same_folds: whether both learned from the same utterances before each was tested.
+        leaky: those of the two whose split leaks.
+        n_speakers: how many there are, 0 where they are not known.
         result: over utterances.
         by_speaker: with speakers swapped as a whole, where they are known.
         p_permutation, p_mcnemar, p_speaker: corrected for the number of comparisons.
@@ -63,6 +72,8 @@ class Pair:
     n_only_a: int
     n_only_b: int
     same_folds: bool
+    leaky: tuple[Recorded, ...]
+    n_speakers: int
     result: Paired
     by_speaker: Paired | None
     p_permutation: float
@@ -71,8 +82,8 @@ class Pair:
 
     @property
     def is_claimed(self) -> bool:
-        """Whether a difference can be claimed: on utterances and, where known, on speakers."""
-        return max(self.p_permutation, self.p_speaker or 0.0) < SURE
+        """Whether a difference can be claimed: on utterances and, where known, on speakers; never of what leaks."""
+        return not self.leaky and max(self.p_permutation, self.p_speaker or 0.0) < SURE
 
 
 def read(run: Recorded) -> Decided:
@@ -88,14 +99,19 @@ def read(run: Recorded) -> Decided:
             " that decide for one can be compared"
         )
     calls: dict[str, list[bool]] = {}
+    folds: dict[tuple[str, str], set[str]] = {}
     for row in rows:
         calls.setdefault(row["utterance"], []).append(row["decision"] == "1")
+        folds.setdefault((row["fold"], row.get("seed", "")), set()).add(row["utterance"])
     return Decided(
         run,
         {row["utterance"]: row["label"] == "1" for row in rows},
         {id_: float(np.mean(each)) for id_, each in calls.items()},
-        {row["utterance"]: (row.get("show", ""), row.get("speaker", "")) for row in rows},
-        {row["utterance"]: row["fold"] for row in rows},
+        {
+            row["utterance"]: (row.get("show", ""), row["speaker"]) if row.get("speaker") else ("", row["utterance"])
+            for row in rows
+        },
+        {id_: tested for tested in map(frozenset, folds.values()) for id_ in tested},
     )
 
 
@@ -108,17 +124,21 @@ def compare(runs: Sequence[Decided]) -> list[Pair]:
     Raises:
         SarcasmError: two of them share no utterance, or disagree on a label.
     """
-    found = [(a, b, *_compared(a, b)) for a, b in combinations(runs, 2)]
-    permutation = holm([utterances.p_permutation for *_, utterances, _ in found])
-    mcnemar = holm([utterances.p_mcnemar for *_, utterances, _ in found])
-    by_speaker = iter(holm([speakers.p_permutation for *_, speakers in found if speakers]))
+    pairs = list(combinations(runs, 2))
+    # The smallest p that swapping can give must be small enough after correction, too.
+    n_swaps = max(N_SWAPS, round(DRAWS_BELOW * len(pairs) / SURE))
+    found = [_compared(a, b, n_swaps) for a, b in pairs]
+    permutation = holm([utterances.p_permutation for utterances, _, _ in found])
+    mcnemar = holm([utterances.p_mcnemar for utterances, _, _ in found])
+    by_speaker = iter(holm([speakers.p_permutation for _, speakers, _ in found if speakers]))
     return [
         Pair(
             a.run, b.run, len(a.labels.keys() - b.labels.keys()), len(b.labels.keys() - a.labels.keys()),
-            all(a.folds[id_] == b.folds[id_] for id_ in a.labels.keys() & b.labels.keys()), utterances, speakers,
+            all(a.tested_with[id_] == b.tested_with[id_] for id_ in a.labels.keys() & b.labels.keys()),
+            tuple(each.run for each in (a, b) if each.is_leaky), n_speakers, utterances, speakers,
             permutation[number], mcnemar[number], next(by_speaker) if speakers else None,
         )
-        for number, (a, b, utterances, speakers) in enumerate(found)
+        for number, ((a, b), (utterances, speakers, n_speakers)) in enumerate(zip(pairs, found, strict=True))
     ]  # fmt: skip
 
 
@@ -127,7 +147,9 @@ def differing(runs: Sequence[Recorded]) -> dict[str, list[Any]]:
     options = [run.options() for run in runs]
     keys = sorted({key for each in options for key in each})
     found = {key: [each.get(key) for each in options] for key in keys}
-    found |= {tag: [run.tags.get(tag) for run in runs] for tag in ("dataset.fingerprint", "embedding.weights")}
+    # One fit among several has no such tags of its own.
+    tagged = [tag for tag in ("dataset.fingerprint", "embedding.weights") if all(tag in run.tags for run in runs)]
+    found |= {tag: [run.tags[tag] for run in runs] for tag in tagged}
     found |= {"git commit": [run.tags.get("mlflow.source.git.commit", "")[:12] for run in runs]}
     return {
         key: values
@@ -160,14 +182,25 @@ def _claim(pair: Pair, n_pairs: int, called: Mapping[str, str]) -> str:
     p += f" and {pair.p_speaker:.2g} over speakers" if pair.p_speaker is not None else ""
     names = f"{called[better.run_id]} over {called[worse.run_id]}"
     size = f"{abs(result.difference):.3f} of weighted F"
+    if pair.leaky:
+        whose = " and ".join(called[run.run_id] for run in pair.leaky)
+        heard = f"{whose} was tested on what it had heard in training"
+        return f"Cannot be claimed: {names}, by {size}: {heard} ({p}{corrected})."
     if pair.is_claimed:
         return f"Can be claimed: {names}, by {size} ({p}{corrected})."
-    if pair.p_permutation < SURE:
+    if not result.difference:
+        return f"Cannot be claimed: {names} or the other way round; they are equal."
+    if pair.p_permutation >= SURE:
+        return f"Cannot be claimed: {names}; the difference, {size}, may be luck ({p}{corrected})."
+    if 2 * 0.5**pair.n_speakers * n_pairs >= SURE:
         return (
-            f"Cannot be claimed: {names}, by {size}: more than luck over these utterances, but not over the speakers"
-            f" ({p}{corrected})."
+            f"Cannot be claimed: {names}, by {size}: more than luck over these utterances, but nothing can be shown"
+            f" with {pair.n_speakers} speaker{'' if pair.n_speakers == 1 else 's'} ({p}{corrected})."
         )
-    return f"Cannot be claimed: {names}; the difference, {size}, may be luck ({p}{corrected})."
+    return (
+        f"Cannot be claimed: {names}, by {size}: more than luck over these utterances, but not over the speakers"
+        f" ({p}{corrected})."
+    )
 
 
 def as_json(runs: Sequence[Recorded], pairs: Sequence[Pair], found: Mapping[str, Sequence[Any]]) -> dict[str, Any]:
@@ -180,7 +213,8 @@ def as_json(runs: Sequence[Recorded], pairs: Sequence[Pair], found: Mapping[str,
                 "a": pair.a.run_id, "b": pair.b.run_id, "f1_weighted_a": pair.result.a, "f1_weighted_b": pair.result.b,
                 "difference": pair.result.difference, "low": pair.result.low, "high": pair.result.high,
                 "n_utterances": pair.result.n_utterances, "p_permutation": pair.p_permutation,
-                "p_mcnemar": pair.p_mcnemar, "p_speaker": pair.p_speaker, "is_claimed": pair.is_claimed, "claim": claim,
+                "p_mcnemar": pair.p_mcnemar, "p_speaker": pair.p_speaker, "is_claimed": pair.is_claimed,
+                "leaky": [run.run_id for run in pair.leaky], "claim": claim,
             }
             for pair, claim in zip(pairs, claims(pairs, called), strict=True)
         ],
@@ -193,7 +227,8 @@ def short(run: Recorded) -> str:
     return f"{run.run_name} [{run.run_id[:8]}]"
 
 
-def _compared(a: Decided, b: Decided) -> tuple[Paired, Paired | None]:
+def _compared(a: Decided, b: Decided, n_swaps: int) -> tuple[Paired, Paired | None, int]:
+    """Over utterances; over speakers, where any is known; and how many speakers there are."""
     shared = sorted(a.labels.keys() & b.labels.keys())
     names = f"{short(a.run)} and {short(b.run)}"
     if not shared:
@@ -205,8 +240,8 @@ def _compared(a: Decided, b: Decided) -> tuple[Paired, Paired | None]:
         )
     labels = np.array([a.labels[id_] for id_ in shared])
     share_a, share_b = (np.array([each.share[id_] for id_ in shared]) for each in (a, b))
-    utterances = paired(labels, share_a, share_b, np.arange(len(shared)), SEED)
+    utterances = paired(labels, share_a, share_b, np.arange(len(shared)), SEED, n_swaps)
+    if all(a.speaker[id_] == ("", id_) for id_ in shared):
+        return utterances, None, 0
     speakers = codes(a.speaker[id_] for id_ in shared)
-    if len(np.unique(speakers)) == 1:
-        return utterances, None
-    return utterances, paired(labels, share_a, share_b, speakers, SEED)
+    return utterances, paired(labels, share_a, share_b, speakers, SEED, n_swaps), len(np.unique(speakers))

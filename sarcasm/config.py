@@ -35,16 +35,16 @@ from sarcasm.scoring import Decision
 from sarcasm.splits import Split
 from sarcasm.tracking import Tracking
 
-NOT_IDENTITY = (
-    "tracking.",
+PATHS = (
     "dataset.audio_dir",
     "dataset.labels",
     "dataset.manifest",
     "dataset.directory",
     "embedding.checkpoint",
     "pca.params",
-    "split.audit",
 )
+"""Options that say where things lie."""
+NOT_IDENTITY = ("tracking.", *PATHS, "split.audit")
 """Options that cannot change a result: where things lie (their content is tagged) and how runs are recorded."""
 
 
@@ -73,8 +73,19 @@ class Config:
                 raise ConfigError(f"{name}={value}: a whole number from 0 to {2**32 - 1} is needed")
         if len(set(self.seeds)) < len(self.seeds):
             raise ConfigError(f"seeds={list(self.seeds)}: each seed can stand there once")
+        has_steps = type(self.head).fit is Head.fit
         if self.embedding.is_trained:
-            self._check_trained()
+            self._check_trained(has_steps)
+        if not has_steps and self.trainer.patience is not None:
+            raise ConfigError(
+                f"trainer.patience={self.trainer.patience}: head={self.head.name} is not trained in steps, so there is"
+                " no end to choose; leave it null"
+            )
+        if not has_steps and self.trainer.validation_share and self.decision is not Decision.tuned:
+            raise ConfigError(
+                f"trainer.validation_share={self.trainer.validation_share:g}: head={self.head.name} chooses nothing on"
+                " what is held out; leave it 0, or add decision=tuned"
+            )
 
     @property
     def fit_seeds(self) -> list[int]:
@@ -87,9 +98,9 @@ class Config:
         found = ["decision=tuned"] if self.decision is Decision.tuned else []
         return found + ([f"trainer.patience={self.trainer.patience}"] if self.trainer.patience is not None else [])
 
-    def _check_trained(self) -> None:
+    def _check_trained(self, has_steps: bool) -> None:
         """What training the network itself rules out."""
-        if type(self.head).fit is not Head.fit:
+        if not has_steps:
             raise ConfigError(
                 f"embedding.train=true needs a head that is trained in steps; head={self.head.name} is not"
             )
@@ -164,6 +175,7 @@ def identity(cfg: DictConfig, *content: str) -> str:
         content: fingerprints of the data and the weights, which stand for the paths that do not count.
     """
     counted = {key: value for key, value in leaves(cfg).items() if not key.startswith(NOT_IDENTITY)}
+    counted["seeds"] = counted["seeds"] or [counted["seed"]]
     text = json.dumps([counted, *content], sort_keys=True)
     return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
 

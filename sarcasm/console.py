@@ -35,6 +35,7 @@ _stopped: list[SarcasmError] = []
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
 MOST_DIFFERENCES = 10
+FEW_CLIPS = 100
 DONE, FAILED, WRONG_CONFIG, INTERRUPTED = 0, 1, 2, 130
 Item = TypeVar("Item")
 
@@ -168,14 +169,14 @@ def track(description: str) -> Iterator[Callable[[Iterable[Item]], Iterable[Item
     )
 
     columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-    with Progress(TextColumn("{task.description:>10}"), *columns, console=_stderr()) as progress:
+    with Progress(TextColumn("{task.description:>10}", markup=False), *columns, console=_stderr()) as progress:
         yield partial(progress.track, description=description)
 
 
 def say_cautions(cautions: Sequence[str]) -> None:
     """Print each on a line of its own."""
     for caution in cautions:
-        _stderr().print(f"warning: {caution}", style="yellow", markup=False)
+        _stderr().print(f"warning: {caution}", style="yellow")
 
 
 def say_summary(facts: Mapping[str, str], result: Result, run_id: str, where: str) -> None:
@@ -185,9 +186,9 @@ def say_summary(facts: Mapping[str, str], result: Result, run_id: str, where: st
     from rich.console import Console
     from rich.table import Table
 
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False)
     for name, value in facts.items():
-        console.print(f"{name:>10}  {value}", markup=False, soft_wrap=True)
+        console.print(f"{name:>10}  {value}", soft_wrap=True)
     if rows := fits_table(result):
         fits = Table(*rows[0], box=None, padding=(0, 1), header_style="bold")
         for row in rows[1:]:
@@ -208,10 +209,10 @@ def say_summary(facts: Mapping[str, str], result: Result, run_id: str, where: st
                 table.add_row(baseline.name.replace("_", " "), *_numbers(baseline.scores), style="dim")
     console.print()
     console.print(table)
-    console.print(f"\n{verdict(result.scores['utterance'], result.baselines)}", markup=False, soft_wrap=True)
+    console.print(f"\n{verdict(result.scores['utterance'], result.baselines)}", soft_wrap=True)
     for sentence in certainty(result):
-        console.print(sentence, markup=False, soft_wrap=True)
-    console.print(f"Run {run_id}; to look at it: {where}", markup=False, soft_wrap=True)
+        console.print(sentence, soft_wrap=True)
+    console.print(f"Run {run_id}; to look at it: {where}", soft_wrap=True)
 
 
 def say_comparison(
@@ -221,17 +222,17 @@ def say_comparison(
     from rich.console import Console
     from rich.table import Table
 
-    console, called = Console(highlight=False), compare.letters(runs)
+    console, called = Console(highlight=False, markup=False), compare.letters(runs)
     for run in runs:
-        console.print(f"{called[run.run_id]:>2}  {run.run_id[:8]}  {run.run_name}", markup=False, soft_wrap=True)
+        console.print(f"{called[run.run_id]:>2}  {run.run_id[:8]}  {run.run_name}", soft_wrap=True)
     console.print()
     options = Table("differs", *called.values(), box=None, padding=(0, 1), header_style="bold")
     for key, values in differing.items():
         options.add_row(key, *(str(value) if value is not None else "" for value in values))
     console.print(options if differing else "No option differs.")
     table = Table(
-        "", "weighted F", "difference", "95 %", "right alone", "p utterances", "p speakers", "p McNemar", box=None,
-        padding=(0, 1), header_style="bold",
+        "", "weighted F", "differ", "95 %", "alone right", "p clips", "p voices", "McNemar", box=None,
+        padding=(0, 0, 0, 1), header_style="bold",
     )  # fmt: skip
     for pair in pairs:
         result = pair.result
@@ -245,11 +246,11 @@ def say_comparison(
     console.print(table)
     console.print()
     for pair, claim in zip(pairs, compare.claims(pairs, called), strict=True):
-        console.print(claim, markup=False, soft_wrap=True)
+        console.print(claim, soft_wrap=True)
         if pair.n_only_a or pair.n_only_b:
             console.print(
                 f"  On the {pair.result.n_utterances} utterances that both tested; {pair.n_only_a} and"
-                f" {pair.n_only_b} that only one did are left out.", markup=False, soft_wrap=True,
+                f" {pair.n_only_b} that only one did are left out.", soft_wrap=True,
             )  # fmt: skip
         if not pair.same_folds:
             console.print(
@@ -261,13 +262,13 @@ def say_repetition(first: str, again: str, found: Repetition) -> None:
     """Print whether a run came out the same again, on stdout."""
     from rich.console import Console
 
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False)
     compared = f"{found.n_losses} losses, {found.n_metrics} metrics and {found.n_decisions} predictions"
     if not found.differences:
         console.print(f"Repeated: all {compared} of run {again} equal those of {first} to the bit.", soft_wrap=True)
         return
     for each in found.differences[:MOST_DIFFERENCES]:
-        console.print(f"{each.what}: {each.first} then, {each.second} now", markup=False, soft_wrap=True)
+        console.print(f"{each.what}: {each.first} then, {each.second} now", soft_wrap=True)
     more = len(found.differences) - MOST_DIFFERENCES
     if more > 0:
         console.print(f"and {more} more", soft_wrap=True)
@@ -279,14 +280,14 @@ def say_probe(named: Sequence[Named], alone: Deaf, split: str, run_id: str, wher
     from rich.console import Console
     from rich.table import Table
 
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False)
     table = Table(
         "who speaks, and where",
         "classes",
         "clips",
         "accuracy",
         "balanced",
-        "majority",
+        "by chance",
         "p",
         box=None,
         padding=(0, 1),
@@ -295,21 +296,23 @@ def say_probe(named: Sequence[Named], alone: Deaf, split: str, run_id: str, wher
     for each in named:
         table.add_row(
             each.target, str(each.n_classes), str(each.n_tested), f"{each.accuracy:.3f}",
-            f"{each.balanced_accuracy:.3f}", f"{each.majority:.3f}", f"{each.p_value:.2g}",
+            f"{each.balanced_accuracy:.3f}", f"{each.by_chance:.3f}", f"{each.p_value:.2g}",
         )  # fmt: skip
     console.print(table if named else "The corpus names no two speakers or shows with enough clips.")
     for each in named:
-        verb = "can" if each.p_value < SURE else "cannot be shown to"
         console.print(
-            f"From these embeddings the head {verb} tell the {each.target}: whatever it learns of sarcasm"
-            f" {'may' if each.p_value < SURE else 'need not'} be the {each.target}'s habit.", soft_wrap=True,
+            f"From these embeddings the head can tell the {each.target}: what it learns of sarcasm may be the"
+            f" {each.target}'s habit."
+            if each.p_value < SURE
+            else f"That the head can tell the {each.target} is not shown; with {each.n_tested} clips this says"
+            f" {'little' if each.n_tested < FEW_CLIPS else 'something'}.", soft_wrap=True,
         )  # fmt: skip
     scores, interval = alone.scores, alone.interval["f1_weighted"]
     console.print(
         f"Sarcasm by clip length and level alone (split={split}): weighted F {scores.f1_weighted:.3f}"
         f" ({interval.low:.3f} to {interval.high:.3f}), AUROC {scores.auroc:.3f}.", soft_wrap=True,
     )  # fmt: skip
-    console.print(f"Run {run_id}; to look at it: {where}", markup=False, soft_wrap=True)
+    console.print(f"Run {run_id}; to look at it: {where}", soft_wrap=True)
 
 
 def _numbers(scores: Scores) -> list[str]:
@@ -319,4 +322,4 @@ def _numbers(scores: Scores) -> list[str]:
 def _stderr() -> Any:
     from rich.console import Console
 
-    return Console(stderr=True, soft_wrap=True, highlight=False)
+    return Console(stderr=True, soft_wrap=True, highlight=False, markup=False)

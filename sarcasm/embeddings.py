@@ -28,6 +28,7 @@ from sarcasm.augmentation import Augmentation, generator_of
 from sarcasm.corpus import MANIFEST, BadClips, Corpus, ShortClips, Utterance
 from sarcasm.errors import AudioError, ConfigError, CorpusError, WeightsError
 from sarcasm.loudness import envelope, level_db
+from sarcasm.near_copies import same_sound
 from sarcasm.options import option
 from sarcasm.project import PROJECT
 from sarcasm.resampling import Resampler
@@ -279,13 +280,12 @@ class Table:
         utterances: those that gave at least one row, sorted by id.
         seconds: float64 [U], length of each utterance before padding.
         levels: float64 [U], dB of full scale, of each utterance before padding.
+        sounds: int64 [U], the same number for utterances of (nearly) the same sound; see `sarcasm.near_copies`.
         weights: "sha256:..." of the released weights, "random:seed", or "none" where an embedding has none.
         pca: "sha256:..." of the released parameters that were applied, "fitted" where they come from the training rows,
             or "none".
         padded, dropped: ids of clips shorter than one example, by what was done with them.
         skipped: id -> cause, of clips that could not be used.
-        sounds: hash of each utterance's file, () where not known.
-        envelopes: how the level of each utterance goes up and down, see `sarcasm.loudness`; () where not known.
     """
 
     X: np.ndarray
@@ -294,13 +294,12 @@ class Table:
     utterances: tuple[Utterance, ...]
     seconds: np.ndarray
     levels: np.ndarray
+    sounds: np.ndarray
     weights: str
     pca: str = "none"
     padded: tuple[str, ...] = ()
     dropped: tuple[str, ...] = ()
     skipped: dict[str, str] = field(default_factory=dict)
-    sounds: tuple[str | None, ...] = ()
-    envelopes: tuple[np.ndarray, ...] = ()
 
     @property
     def utterance_labels(self) -> np.ndarray:
@@ -435,13 +434,12 @@ def tabulate(
         utterances=kept,
         seconds=np.array([log.seconds[position] for position in old]),
         levels=np.array([log.levels[position] for position in old]),
+        sounds=same_sound([corpus.hashes[each.id] for each in kept], [log.envelopes[position] for position in old]),
         weights=weights,
         pca=pca_of,
         padded=tuple(log.padded),
         dropped=tuple(log.dropped),
         skipped=log.skipped,
-        sounds=tuple(corpus.hashes[each.id] for each in kept),
-        envelopes=tuple(log.envelopes[position] for position in old),
     )
 
 

@@ -22,11 +22,13 @@ from sarcasm.fit import Adam, Rows
 from sarcasm.heads import Head
 from sarcasm.logits import probability
 from sarcasm.scoring import Interval, Scores, intervals, score
+from sarcasm.scoring.baselines import learned_and_tested, linear
 from sarcasm.splits import Fold, units
 
 FEWEST_CLIPS = 5
 """Of a speaker or show to be told from the others; as many as there are parts."""
 N_PARTS = 5
+N_PERMUTATIONS = 2000
 
 
 @dataclass(frozen=True)
@@ -41,8 +43,8 @@ class Named:
         n_left_out: utterances of speakers or shows with too few of them.
         accuracy: share of tested utterances that were named rightly.
         balanced_accuracy: mean over classes of the share of each.
-        majority: what always naming the most frequent one would reach.
-        p_value: of at least as many right ones by that rule (binomial test).
+        by_chance: the balanced accuracy of the same answers on shuffled clips, on average.
+        p_value: of a balanced accuracy as high by chance (permutation test).
     """
 
     target: str
@@ -51,7 +53,7 @@ class Named:
     n_left_out: int
     accuracy: float
     balanced_accuracy: float
-    majority: float
+    by_chance: float
     p_value: float
 
 
@@ -111,7 +113,7 @@ def name(
         model = head.fit(trainer, Rows(heard, y), None, seed, lambda step, metrics: None)  # noqa: ARG005
         said = probability(model.logits(asked))
         likeness[:, position] = np.bincount(owner, said) / np.bincount(owner)
-    return _named(target, classes, number[found], likeness.argmax(axis=1), len(table.utterances) - len(kept))
+    return _named(target, classes, number[found], likeness.argmax(axis=1), len(table.utterances) - len(kept), seed)
 
 
 def deaf(table: Table, folds: Sequence[Fold], seed: int) -> Deaf:
@@ -123,20 +125,18 @@ def deaf(table: Table, folds: Sequence[Fold], seed: int) -> Deaf:
         seed: of the resampling.
     """
     from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
 
     X = np.stack([np.log(table.seconds), table.levels], axis=1)
     labels, said, tested = [], [], []
     for fold in folds:
-        train, test = (np.unique(table.utterance[rows]) for rows in (fold.seen, fold.test))
-        model = make_pipeline(StandardScaler(), LogisticRegression())
-        fitted = model.fit(X[train], table.utterance_labels[train])
-        said.append(fitted.predict_proba(X[test])[:, 1])
+        train, test = learned_and_tested(fold, table)
+        if not len(train):
+            raise SplitError(f"fold {fold.name} tests a part of every clip, so that there is nothing to learn from")
+        said.append(linear(LogisticRegression(), X, table.utterance_labels, train, test))
         labels.append(table.utterance_labels[test])
         tested.append(test)
     truth, likelihood, utterance = map(np.concatenate, (labels, said, tested))
-    decided = likelihood >= 0.5
+    decided = likelihood > 0.5
     scores = score(truth, likelihood, np.stack([decided, ~decided], axis=1))
     return Deaf(scores, intervals(truth, likelihood, decided, utterance, "utterance", seed))
 
@@ -146,7 +146,7 @@ def metrics(named: Sequence[Named], alone: Deaf) -> dict[str, float]:
     found = {
         f"probe/{each.target}/{field}": float(getattr(each, field))
         for each in named
-        for field in ("n_classes", "n_tested", "accuracy", "balanced_accuracy", "majority", "p_value")
+        for field in ("n_classes", "n_tested", "accuracy", "balanced_accuracy", "by_chance", "p_value")
     }
     return found | {f"probe/length_and_level/{key}": value for key, value in alone.scores.metrics().items()}
 
@@ -162,14 +162,23 @@ def _divided(number: np.ndarray, of_each: np.ndarray, seed: int) -> tuple[np.nda
     return trained[~np.isin(of_each[trained], of_each[tested])], tested
 
 
-def _named(target: str, classes: Sequence[object], truth: np.ndarray, said: np.ndarray, n_left_out: int) -> Named:
-    from scipy.stats import binomtest
-    from sklearn.metrics import accuracy_score, recall_score
+def _named(
+    target: str, classes: Sequence[object], truth: np.ndarray, said: np.ndarray, n_left_out: int, seed: int
+) -> Named:
+    from scipy.stats import permutation_test
+    from sklearn.metrics import accuracy_score
 
-    majority = np.bincount(truth).max() / len(truth)
-    n_right = int(np.sum(truth == said))
+    # Of each class the share of its clips, one class after another: their mean is the balanced accuracy.
+    weights = 1 / np.bincount(truth)[truth] / len(np.unique(truth))
+
+    def balanced_accuracy(said: np.ndarray, axis: int) -> np.ndarray:
+        return np.sum(weights * (said == truth), axis=axis)
+
+    tested = permutation_test(
+        (said,), balanced_accuracy, permutation_type="pairings", vectorized=True, alternative="greater",
+        n_resamples=N_PERMUTATIONS, rng=np.random.default_rng(seed),
+    )  # fmt: skip
     return Named(
-        target, len(classes), len(truth), n_left_out, float(accuracy_score(truth, said)),
-        float(recall_score(truth, said, labels=np.unique(truth), average="macro", zero_division=0)), float(majority),
-        float(binomtest(n_right, len(truth), majority, alternative="greater").pvalue),
+        target, len(classes), len(truth), n_left_out, float(accuracy_score(truth, said)), float(tested.statistic),
+        float(np.mean(tested.null_distribution)), float(tested.pvalue),
     )  # fmt: skip

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from sarcasm.config import restored
-from sarcasm.errors import SarcasmError
+from sarcasm.errors import ConfigError, SarcasmError
 from sarcasm.tracking import Recorded
 
 CONTENT = ("dataset.fingerprint", "embedding.weights", "pca.parameters", "config.hash")
-COMPARED = ("test/", "validation/", "baseline/")
-"""Beginnings of the metrics that a repetition has to repeat; the others are seconds."""
+STEPPED = ("train/loss", "validation/loss")
+"""Metrics that have a value for each step, or each epoch."""
+SECONDS = "time/"
+"""Beginning of the only metrics that a repetition need not repeat."""
 
 
 @dataclass(frozen=True)
@@ -47,16 +50,22 @@ class Repetition:
     differences: tuple[Difference, ...]
 
 
-def recorded_config(run: Recorded, tracking: Any) -> DictConfig:
+def recorded_config(run: Recorded, tracking: Any, moved: Sequence[str] = ()) -> DictConfig:
     """The config that a run was made with, to be recorded where it is recorded now.
 
     Args:
         run: the run; not one of the fits in it.
         tracking: the options of the group `tracking`.
+        moved: OPTION=VALUE for what lies elsewhere now.
 
     Raises:
-        SarcasmError: it is a part of another, or it was not made by train.py of this version.
+        ConfigError: one of these is no option of the run.
+        SarcasmError: it did not finish, is a part of another, or was not made by train.py of this version.
     """
+    if run.status != "FINISHED":
+        raise SarcasmError(
+            f"run {run.run_id} ({run.run_name}) is {run.status}: there is no whole of it to compare with"
+        )
     if parent := (run.tags.get("mlflow.parentRunId") if "fold" in run.params else None):
         raise SarcasmError(f"run {run.run_id} is one fit of run {parent}; repeat that one")
     if "config.schemas" not in run.tags:
@@ -66,7 +75,10 @@ def recorded_config(run: Recorded, tracking: Any) -> DictConfig:
     chosen: Mapping[str, str] = json.loads(run.tags["config.schemas"])
     cfg = restored(values, {group: schema for group, schema in chosen.items() if group != "tracking"})
     cfg.tracking = tracking
-    return cfg
+    try:
+        return cast(DictConfig, OmegaConf.merge(cfg, OmegaConf.from_dotlist(list(moved))))
+    except OmegaConfBaseException as error:
+        raise ConfigError(f"the run has no such option: {' '.join(moved)}") from error
 
 
 def differences(first: Recorded, second: Recorded) -> Repetition:
@@ -77,23 +89,22 @@ def differences(first: Recorded, second: Recorded) -> Repetition:
         if first.tags.get(tag) != second.tags.get(tag)
     ]
     n_losses = n_metrics = n_decisions = 0
-    for name, one, other in _paired(first, second):
-        losses, again = one.history("train/loss"), other.history("train/loss")
-        n_losses += len(losses)
-        if losses != again:
-            step = next(
-                (step for step, pair in enumerate(zip(losses, again, strict=False)) if pair[0] != pair[1]), None
-            )
-            if step is None:
-                found.append(Difference(f"{name}: number of losses", len(losses), len(again)))
-            else:
-                found.append(Difference(f"{name}: train/loss at step {step}", losses[step], again[step]))
-        metrics = {key: value for key, value in one.metrics.items() if key.startswith(COMPARED)}
-        n_metrics += len(metrics)
+    ours, theirs = ({_fit(each): each for each in [run, *run.children()]} for run in (first, second))
+    for name in sorted(ours.keys() ^ theirs.keys()):
+        found.append(Difference(name, *("there" if name in each else "missing" for each in (ours, theirs))))
+    for name, one in ours.items():
+        if not (other := theirs.get(name)):
+            continue
+        for curve in STEPPED:
+            losses, again = one.history(curve), other.history(curve)
+            n_losses += len(losses)
+            found += _unlike_losses(f"{name}: {curve}", losses, again)
+        keys = sorted(key for key in one.metrics.keys() | other.metrics.keys() if not key.startswith(SECONDS))
+        n_metrics += len(keys)
         found += [
-            Difference(f"{name}: {key}", value, other.metrics.get(key))
-            for key, value in metrics.items()
-            if not _equal(value, other.metrics.get(key))
+            Difference(f"{name}: {key}", one.metrics.get(key), other.metrics.get(key))
+            for key in keys
+            if not _equal(one.metrics.get(key), other.metrics.get(key))
         ]
         rows, rows_again = one.rows("predictions_examples.csv"), other.rows("predictions_examples.csv")
         n_decisions += len(rows)
@@ -105,16 +116,22 @@ def differences(first: Recorded, second: Recorded) -> Repetition:
     return Repetition(n_losses, n_metrics, n_decisions, tuple(found))
 
 
-def _paired(first: Recorded, second: Recorded) -> list[tuple[str, Recorded, Recorded]]:
-    """Fit by fit, the runs of each."""
-    ours, theirs = ({_fit(each): each for each in run.children()} for run in (first, second))
-    pairs = [(name, each, theirs[name]) for name, each in ours.items() if name in theirs]
-    return [("the run", first, second), *pairs]
+def _unlike_losses(what: str, losses: list[float], again: list[float]) -> list[Difference]:
+    """Where two curves part, if they do."""
+    for number, (loss, other) in enumerate(zip(losses, again, strict=False)):
+        if not _equal(loss, other):
+            return [Difference(f"{what}, value {number}", loss, other)]
+    if len(losses) != len(again):
+        return [Difference(f"{what}, number of values", len(losses), len(again))]
+    return []
 
 
 def _fit(run: Recorded) -> str:
-    return f"fold {run.params.get('fold')}, seed {run.params.get('seed')}"
+    """What a run is called beside its repetition: the whole, or one fit of it."""
+    if "fold" not in run.params:
+        return "the run"
+    return f"fold {run.params['fold']}, seed {run.params.get('seed')}"
 
 
-def _equal(one: float, other: float | None) -> bool:
-    return one == other or (other is not None and one != one and other != other)
+def _equal(one: float | None, other: float | None) -> bool:
+    return one == other or (one is not None and other is not None and one != one and other != other)

@@ -77,6 +77,7 @@ def make_table(labels: list[bool], n_examples: list[int], seed: int = 0, speaker
         utterances=utterances,
         seconds=np.array(n_examples, float),
         levels=generator.uniform(-30, -20, len(labels)),
+        sounds=np.arange(len(labels)),
         weights="sha256:" + "0" * 64,
     )
 

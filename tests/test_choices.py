@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from hydra import compose, initialize_config_dir
 from mlflow import MlflowClient
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 import train
 from sarcasm import help as help_page
@@ -72,11 +72,8 @@ def test_every_choice_runs(group, choice, needed, tmp_path, capsys):
     if choice == "predefined":
         overrides += ["dataset=manifest"]
     cfg = composed(overrides)
-    overrides += [
-        f"{option}={place(cfg)}"
-        for option, place in needed.items()
-        if option.partition(".")[2] in cfg[option.partition(".")[0]]
-    ]
+    offered = {f"{group}.{key}" for group in cfg if OmegaConf.is_config(cfg[group]) for key in cfg[group]}
+    overrides += [f"{option}={place(cfg)}" for option, place in needed.items() if option in offered]
     run(overrides, tmp_path)
     client = MlflowClient(f"sqlite:///{tmp_path}/mlflow.db")
     runs = client.search_runs(["1"])

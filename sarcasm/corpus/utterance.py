@@ -85,15 +85,17 @@ class Corpus:
     def fingerprint(self) -> str:
         """Names the content: same utterances, same sound, same name, wherever the files lie.
 
-        Ids, labels, speakers, shows and the bytes of the files count, their order and place do not.
+        Ids, labels, speakers, shows, texts, sides (`split`) and the bytes of the files count, as all of them can change
+        a result; the order and place of the files do not.
 
         Returns:
             "sha256:" and 64 hexadecimal digits.
         """
         whole = hashlib.sha256()
         for utterance in sorted(self.utterances, key=lambda each: each.id):
-            labels = [utterance.id, utterance.is_sarcastic, utterance.speaker, utterance.show]
-            whole.update(f"{json.dumps(labels)}\n{self.hashes[utterance.id]}\n".encode())
+            known = [utterance.id, utterance.is_sarcastic, utterance.speaker, utterance.show]
+            known += [utterance.text, utterance.split]
+            whole.update(f"{json.dumps(known)}\n{self.hashes[utterance.id]}\n".encode())
         return f"sha256:{whole.hexdigest()}"
 
 

@@ -31,7 +31,7 @@ def cautions(clips: Corpus, table: Table, folds: Sequence[Fold], audit: Audit) -
         word = "sarcastic" if n_sarcastic == 1 else "not sarcastic"
         found.append(f"Only 1 of the {n_all} clips is {word}: no score over so few can mean anything.")
     for fold in folds:
-        for side, rows in (("training", fold.train), ("test", fold.test)):
+        for side, rows in (("training", fold.train), ("validation", fold.validation), ("test", fold.test)):
             if len(set(table.y[rows])) == 1:
                 word = "sarcastic" if table.y[rows[0]] else "not sarcastic"
                 where = f" of fold {fold.name}" if len(folds) > 1 else ""

@@ -25,7 +25,7 @@ def facts(
         seeds: of the fits of each fold.
         n_copies: changed copies of examples that were trained on as well.
     """
-    speakers = {units.speaker(utterance) for utterance in table.utterances}
+    speakers = {units.speaker(utterance) for utterance in table.utterances if utterance.speaker}
     weights = {"none": "no weights"}.get(table.weights, table.weights)
     if table.has_random_weights:
         weights = f"random weights (seed {table.weights.removeprefix('random:')})"
@@ -34,7 +34,7 @@ def facts(
     values = " x ".join(map(str, table.X.shape[1:]))
     return {
         "dataset": f"{dataset}: {len(table.utterances)} clips ({table.utterance_labels.sum()} sarcastic),"
-        f" {len(speakers)} speakers, {table.seconds.sum():.0f} s",
+        f" {len(speakers) or 'unknown'} speakers, {table.seconds.sum():.0f} s",
         "examples": f"{len(table.y)} {what} ({table.y.sum()} sarcastic), {values} values each"
         + (f"; {n_copies} changed copies to train on" if n_copies else ""),
         "embedding": f"{embedding}, {weights}",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from sarcasm.scoring import METRICS, Result, Spread
+from sarcasm.scoring import METRICS, ChanceTest, Result, Spread
 
 FEW_SPEAKERS = 20
 """Below about so many, intervals over speakers come out too narrow (Cameron, Gelbach & Miller 2008)."""
@@ -13,7 +13,7 @@ SURE = 0.05
 
 def certainty(result: Result) -> list[str]:
     """How sure the score is, in sentences: what is simpler and better, intervals, chance, spread, calibration."""
-    said = []
+    said = ["The split leaks: every number here is too good."] if result.is_leaky else []
     own = result.scores["utterance"].f1_weighted
     simple = max((each for each in result.baselines if not each.is_deaf), key=lambda each: each.scores.f1_weighted)
     if simple.scores.f1_weighted > own:
@@ -21,18 +21,13 @@ def certainty(result: Result) -> list[str]:
     by_unit = {unit: found["f1_weighted"] for unit, found in result.intervals.items()}
     if "utterance" in by_unit:
         words = [f"{_span(by_unit['utterance'].low, by_unit['utterance'].high)} over utterances"]
-        if "speaker" in by_unit:
+        if "speaker" in by_unit and by_unit["speaker"].n_units > 1:
             speakers = by_unit["speaker"]
             few = ", too few to be sure of it" if speakers.n_units < FEW_SPEAKERS else ""
             words.append(f"{_span(speakers.low, speakers.high)} over its {speakers.n_units} speakers{few}")
         said.append(f"95 % interval of weighted F: {', '.join(words)}.")
     if result.chance:
-        chance = result.chance
-        is_above = chance.p_value < SURE
-        said.append(
-            f"{'Above' if is_above else 'Not shown to be above'} chance: the same decisions on shuffled labels reach"
-            f" {chance.mean_of_null:.3f} on average, and as much as here with p = {chance.p_value:.2g}."
-        )
+        said.append(_chance(result.chance, result.is_leaky))
     for over, spreads in (("folds", result.by_fold), ("seeds", result.by_seed)):
         if spread := spreads.get("f1_weighted"):
             said.append(f"Weighted F over {spread.n} {over}: {spread_words(spread)}.")
@@ -47,6 +42,22 @@ def certainty(result: Result) -> list[str]:
         f" {result.calibration.brier:.3f}."
     )
     return said
+
+
+def _chance(chance: ChanceTest, is_leaky: bool) -> str:
+    """Whether a score is above chance, and what else it may be above it by."""
+    reached = (
+        f"the same decisions on shuffled labels reach {chance.mean_of_null:.3f} on average, and as much as here with"
+    )
+    within = chance.p_within_speakers
+    p = f"p = {chance.p_value:.2g}" + (f", {within:.2g} if shuffled within speakers" if within is not None else "")
+    if chance.p_value >= SURE:
+        return f"Not shown to be above chance: {reached} {p}."
+    if is_leaky:
+        return f"Above chance, but on clips that were heard in training: {reached} {p}."
+    if within is not None and within >= SURE:
+        return f"Above chance, but maybe by whose voice it is, not by the tone: {reached} {p}."
+    return f"Above chance: {reached} {p}."
 
 
 def spread_words(spread: Spread) -> str:

@@ -14,11 +14,12 @@ from sarcasm.scoring.levels import (
 )
 from sarcasm.scoring.metrics import CLASSES, METRICS, ClassScores, Scores, score
 from sarcasm.scoring.result import Fit, Result, Spread, result, score_level, test_metrics
-from sarcasm.scoring.significance import ChanceTest, Paired, against_chance, holm, paired
+from sarcasm.scoring.significance import N_SWAPS, ChanceTest, Paired, against_chance, holm, paired
 
 __all__ = [
     "CLASSES",
     "METRICS",
+    "N_SWAPS",
     "Baseline",
     "Calibration",
     "ChanceTest",

@@ -101,15 +101,19 @@ def example_level(predictions: Sequence[Predictions], table: Table, decision: De
 
 
 def utterance_level(predictions: Sequence[Predictions], table: Table, decision: Decision) -> Level:
-    """Every test utterance by the mean over those of its examples that were tested; sorted by seed, fold and id."""
+    """Every test utterance by the mean over those of its examples that were tested, fit by fit, sorted by id."""
     levels = []
-    for each in sorted(predictions, key=lambda each: (each.seed, each.fold)):
+    for each in predictions:
         found, owner = np.unique(table.utterance[each.rows], return_inverse=True)
-        share = (np.eye(len(found))[owner] / np.bincount(owner)).T
-        labels = table.utterance_labels[found]
-        columns, of_sarcastic = share @ sigmoids(each.logits), share @ probability(each.logits)
-        levels.append(_level("utterance", each, found, labels, columns, of_sarcastic, decision))
+        columns = np.stack([_mean(column, owner) for column in sigmoids(each.logits).T], axis=1)
+        of_sarcastic = _mean(probability(each.logits), owner)
+        levels.append(_level("utterance", each, found, table.utterance_labels[found], columns, of_sarcastic, decision))
     return _joined(levels)
+
+
+def _mean(values: np.ndarray, owner: np.ndarray) -> np.ndarray:
+    """Values [n] and the number of what each belongs to -> the mean for each number."""
+    return np.bincount(owner, values) / np.bincount(owner)
 
 
 def tuned_threshold(validation: Predictions, table: Table) -> float:

@@ -61,6 +61,7 @@ class Result:
         chance: whether weighted F on utterances is above chance, or None where decisions may say neither or both.
         calibration: of the probability of utterances.
         validation: on the utterances that thresholds and ends were chosen on, or None.
+        is_leaky: whether test clips, or parts or copies of them, were heard in training, so that all this is too good.
     """
 
     levels: tuple[Level, ...]
@@ -73,6 +74,7 @@ class Result:
     intervals: Mapping[str, Mapping[str, Interval]] = field(default_factory=dict)
     chance: ChanceTest | None = None
     validation: Scores | None = None
+    is_leaky: bool = False
 
     @property
     def utterances(self) -> Level:
@@ -96,6 +98,8 @@ class Result:
                 named |= {f"interval/{unit}/{name}/low": interval.low, f"interval/{unit}/{name}/high": interval.high}
         if self.chance:
             named["chance/p_value"] = self.chance.p_value
+            if self.chance.p_within_speakers is not None:
+                named["chance/p_within_speakers"] = self.chance.p_within_speakers
         if self.validation:
             named |= {f"validation/utterance/{name}": value for name, value in self.validation.metrics().items()}
         return named
@@ -108,6 +112,7 @@ def result(
     table: Table,
     decision: Decision,
     seed: int,
+    is_leaky: bool,
 ) -> Result:
     """Score the predictions of all fits together.
 
@@ -118,14 +123,14 @@ def result(
         table: what they divide.
         decision: how probabilities become decisions.
         seed: of the resampling.
+        is_leaky: whether the folds leak.
     """
     both = levels(predictions, table, decision)
     utterances = both[0]
     fits = tuple(
-        Fit(fold, int(number), score_level(utterances.of(chosen), decision))
-        for fold, number, chosen in _fits(utterances)
+        Fit(fold, number, score_level(utterances.of(chosen), decision)) for fold, number, chosen in _fits(utterances)
     )
-    speakers = units.codes(units.speaker(each) for each in table.utterances)[utterances.utterance]
+    speakers = units.codes(units.voice(each) for each in table.utterances)[utterances.utterance]
     has_speakers = any(each.speaker for each in table.utterances)
     of_unit = {"utterance": utterances.utterance} | ({"speaker": speakers} if has_speakers else {})
     decided = utterances.decisions[:, 0]
@@ -142,11 +147,14 @@ def result(
         }
         if utterances.is_decided
         else {},
-        chance=against_chance(utterances.labels, decided, utterances.utterance, units.codes(utterances.fold), seed)
+        chance=against_chance(
+            utterances.labels, decided, utterances.utterance, units.codes(utterances.fold), of_unit.get("speaker"), seed
+        )
         if utterances.is_decided
         else None,
         calibration=calibration(utterances.labels, utterances.probability),
         validation=score_level(utterance_level(validated, table, decision), decision) if validated else None,
+        is_leaky=is_leaky,
     )
 
 
@@ -161,10 +169,9 @@ def score_level(level: Level, decision: Decision) -> Scores:
 
 
 def _fits(level: Level) -> Iterable[tuple[str, int, np.ndarray]]:
-    for seed in np.unique(level.seed):
-        of_seed = level.seed == seed
-        for fold in dict.fromkeys(level.fold[of_seed]):
-            yield str(fold), seed, np.flatnonzero(of_seed & (level.fold == fold))
+    """Fold, seed and rows of each fit, in the order of the predictions."""
+    for fold, seed in dict.fromkeys(zip(level.fold.tolist(), level.seed.tolist(), strict=True)):
+        yield fold, seed, np.flatnonzero((level.fold == fold) & (level.seed == seed))
 
 
 def _spread(fits: Sequence[Fit], group: str) -> dict[str, Spread]:

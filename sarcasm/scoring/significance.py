@@ -16,6 +16,7 @@ from sarcasm.scoring.intervals import VALUES_AT_ONCE, bootstrapped, weighted_f
 
 N_PERMUTATIONS = 2000
 N_SWAPS = 5000
+"""Fewest; more where more comparisons need smaller p-values."""
 EQUAL = 1e-9
 """Values that differ by rounding alone."""
 
@@ -26,11 +27,14 @@ class ChanceTest:
 
     Attributes:
         p_value: how often shuffled labels reach as much; one-sided.
+        p_within_speakers: the same with labels shuffled among each speaker's own utterances alone; None where speakers
+            are not known.
         n_permutations: how often they were shuffled.
         mean_of_null: what they reach on average.
     """
 
     p_value: float
+    p_within_speakers: float | None
     n_permutations: int
     mean_of_null: float
 
@@ -64,34 +68,49 @@ class Paired:
 
 
 def against_chance(
-    labels: np.ndarray, decided: np.ndarray, utterance: np.ndarray, fold: np.ndarray, seed: int,
-    n_permutations: int = N_PERMUTATIONS,
+    labels: np.ndarray, decided: np.ndarray, utterance: np.ndarray, fold: np.ndarray, speaker: np.ndarray | None,
+    seed: int, n_permutations: int = N_PERMUTATIONS,
 ) -> ChanceTest:  # fmt: skip
-    """Compare the weighted F with that of the same decisions on labels that were shuffled within the fold.
+    """Compare the weighted F with that of the same decisions on labels that were shuffled.
+
+    Shuffling within a fold asks whether the decisions know anything of the labels. Where voices are new in the test, it
+    answers yes too often: one voice gets much the same decision in all its clips, and has much the same label. So
+    labels are shuffled within each speaker of each fold as well, which asks whether the decisions know anything beyond
+    whose voice it is.
 
     Args:
         labels: bool [n], true where sarcastic.
         decided: bool [n], decided sarcastic.
         utterance: int64 [n]; an utterance that was tested by several fits keeps one label for all of them.
         fold: int64 [n], that each was tested in; the same for all fits of an utterance.
+        speaker: int64 [n], of each utterance, or None.
         seed: of the shuffling.
         n_permutations: how often.
     """
     _, first, of_row = np.unique(utterance, return_index=True, return_inverse=True)
     truth, folds = labels[first], fold[first]
-    weights = np.ones(len(labels))
-    observed = float(weighted_f(labels, decided, weights))
-    generator = np.random.default_rng(seed)
+    observed = float(weighted_f(labels, decided, np.ones(len(labels))))
+
+    def drawn(groups: np.ndarray) -> np.ndarray:
+        members = [np.flatnonzero(groups == each) for each in np.unique(groups)]
+        generator, values = np.random.default_rng(seed), np.empty(n_permutations)
+        for number in range(n_permutations):
+            shuffled = truth.copy()
+            for each in members:
+                shuffled[each] = generator.permutation(truth[each])
+            values[number] = weighted_f(shuffled[of_row], decided, np.ones(len(labels)))
+        return values
+
+    def p_of(values: np.ndarray) -> float:
+        return float((1 + np.sum(values >= observed - EQUAL)) / (1 + n_permutations))
+
     # Exchanged within a fold, since what a fold was trained on depends on which labels it tests.
-    members = [np.flatnonzero(folds == each) for each in np.unique(folds)]
-    drawn = np.empty(n_permutations)
-    for number in range(n_permutations):
-        shuffled = truth.copy()
-        for each in members:
-            shuffled[each] = generator.permutation(truth[each])
-        drawn[number] = weighted_f(shuffled[of_row], decided, weights)
-    p_value = (1 + np.sum(drawn >= observed - EQUAL)) / (1 + n_permutations)
-    return ChanceTest(float(p_value), n_permutations, float(drawn.mean()))
+    null = drawn(folds)
+    within = None
+    if speaker is not None:
+        pairs = np.unique(np.stack([folds, speaker[first]]), axis=1, return_inverse=True)[1]
+        within = p_of(drawn(pairs.reshape(-1)))
+    return ChanceTest(p_of(null), within, n_permutations, float(null.mean()))
 
 
 def paired(

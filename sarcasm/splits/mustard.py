@@ -45,6 +45,11 @@ class MustardSD(Split):
 
     reading: Reading = MISSING
 
+    @property
+    def keeps_apart(self) -> tuple[str, ...]:
+        """See `Split.keeps_apart`; without lines, as the published folds divide one (2_161 and 2_558)."""
+        return tuple(kind for kind in KEPT_APART if kind != "lines")
+
     def folds(self, table: Table, seed: int) -> list[Fold]:  # noqa: ARG002
         """See `Split.folds`; nothing is drawn. Clips that are not there are left out of their fold."""
         published = json.loads(FOLDS_FILE.read_text(encoding="utf-8"))[self.reading.value]

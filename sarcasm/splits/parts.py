@@ -98,7 +98,10 @@ def _grouped(
 
     if units.max() < 1:
         raise SplitError(f"{asked} needs clips of at least 2 groups, and all are of one; choose another split")
-    drawn = GroupShuffleSplit(DRAWS, test_size=share, random_state=seed).split(labels, labels, units)
+    try:
+        drawn = list(GroupShuffleSplit(DRAWS, test_size=share, random_state=seed).split(labels, labels, units))
+    except ValueError as error:
+        raise SplitError(f"{asked} cannot divide {units.max() + 1} groups: {' '.join(str(error).split())}") from error
     best: tuple[float, np.ndarray, np.ndarray] | None = None
     for stays, taken in drawn:
         if stratify and not (0 < labels[taken].sum() < len(taken) and 0 < labels[stays].sum() < len(stays)):

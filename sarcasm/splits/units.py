@@ -1,7 +1,7 @@
 """What must not be divided: utterances by unit, where a unit stands on one side as a whole.
 
-Each function gives int64 [U], the unit of each utterance of a table. Two clips of the same sound, or the same line by
-the same speaker, are one unit: MUStARD's 2_161 and 2_558 are such a pair.
+Each function gives int64 [U], the unit of each utterance of a table. Two clips of the same sound, nearly, or the same
+line by the same speaker, are one unit: MUStARD's 2_161 and 2_558 are such a pair.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import numpy as np
 
 from sarcasm.corpus import Utterance
 from sarcasm.embeddings import Table
+from sarcasm.near_copies import connected
 
 FEWEST_WORDS = 4
 """Of a line that counts as the same line; shorter ones ("Okay?") are said again and again."""
@@ -20,22 +21,27 @@ FEWEST_WORDS = 4
 
 def of_utterances(table: Table) -> np.ndarray:
     """Each utterance is a unit, with its copies."""
-    return joined([line(each) for each in table.utterances], table.sounds)
+    return joined([line(each) for each in table.utterances], table.sounds.tolist())
 
 
 def of_speakers(table: Table) -> np.ndarray:
     """Each (show, speaker) is a unit: MUStARD's anonymous "PERSON" occurs in two shows and is not one voice."""
-    return joined([speaker(each) for each in table.utterances], table.sounds)
+    return joined([speaker(each) for each in table.utterances], table.sounds.tolist())
 
 
 def of_shows(table: Table) -> np.ndarray:
     """Each show is a unit."""
-    return joined([each.show for each in table.utterances], table.sounds)
+    return joined([each.show for each in table.utterances], table.sounds.tolist())
 
 
 def speaker(utterance: Utterance) -> tuple[str, str]:
     """Who speaks, told apart across shows."""
     return utterance.show, utterance.speaker
+
+
+def voice(utterance: Utterance) -> tuple[str, str]:
+    """Whose voice it is, told apart across shows; a speaker that is not known is taken for one of his own."""
+    return speaker(utterance) if utterance.speaker else ("", utterance.id)
 
 
 def words(text: str) -> str:
@@ -51,10 +57,6 @@ def line(utterance: Utterance) -> Hashable | None:
 
 def joined(*keys: Sequence[Hashable | None]) -> np.ndarray:
     """Units that share a key of any kind are one unit; None is shared with nobody."""
-    from scipy.sparse import coo_matrix
-    from scipy.sparse.csgraph import connected_components
-
-    n = len(keys[0])
     first: dict[tuple[int, Hashable], int] = {}
     links = [
         (first.setdefault((kind, key), position), position)
@@ -62,9 +64,7 @@ def joined(*keys: Sequence[Hashable | None]) -> np.ndarray:
         for position, key in enumerate(column)
         if key is not None
     ]
-    ends = np.array(links, int).reshape(-1, 2).T
-    graph = coo_matrix((np.ones(ends.shape[1]), (ends[0], ends[1])), shape=(n, n))
-    return connected_components(graph, directed=False)[1].astype(np.int64)
+    return connected(len(keys[0]), links)
 
 
 def codes(keys: Iterable[Hashable]) -> np.ndarray:

@@ -30,22 +30,29 @@ def with_validation(
     Raises:
         SplitError: the training side is too small, or something needs validation rows and there are none.
     """
-    if not share:
-        if choosers and not all(len(fold.validation) for fold in folds):
+    divided = list(folds) if not share else [_with_validation(fold, split, table, share, seed) for fold in folds]
+    for fold in divided if choosers else []:
+        if not len(fold.validation):
             raise SplitError(
                 f"{choosers[0]} is chosen on validation rows, and there are none; add trainer.validation_share=0.2, or"
                 " name them in a manifest with split=predefined"
             )
-        return list(folds)
-    units = split.validation_units(table)
-    asked = f"trainer.validation_share={share:g} with split={split.name}"
-    divided = []
-    for fold in folds:
-        if not len(fold.validation):
-            stays, taken = _divide(fold.train, units[fold.train], table, share, seed, asked)
-            fold = replace(fold, train=fold.train[stays], validation=fold.train[taken])
-        divided.append(fold)
+        if len(set(table.y[fold.validation])) == 1:
+            word = "sarcastic" if table.y[fold.validation[0]] else "not sarcastic"
+            raise SplitError(
+                f"{choosers[0]} is chosen on validation rows, and those of fold {fold.name} are all {word}; hold out"
+                " more, or others"
+            )
     return divided
+
+
+def _with_validation(fold: Fold, split: Split, table: Table, share: float, seed: int) -> Fold:
+    if len(fold.validation):
+        return fold
+    units = split.validation_units(table)[fold.train]
+    asked = f"trainer.validation_share={share:g} with split={split.name}"
+    stays, taken = _divide(fold.train, units, table, share, seed, asked)
+    return replace(fold, train=fold.train[stays], validation=fold.train[taken])
 
 
 def _divide(

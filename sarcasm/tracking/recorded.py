@@ -89,7 +89,7 @@ def find_run(options: Tracking, project: Path, word: str) -> Recorded:
         options: which store and experiment; an id is found in any experiment.
         project: the folder that holds train.py.
         word: the run's id, four or more of its first characters, or its name where only one has it; "last" is the
-            latest that stands alone.
+            latest of train.py that finished.
 
     Raises:
         TrackingError: there is none, or several.
@@ -100,16 +100,22 @@ def find_run(options: Tracking, project: Path, word: str) -> Recorded:
     with tracking_errors(store.uri, f"look for the run {word}"):
         experiments = [each.experiment_id for each in store.client.search_experiments(view_type=ViewType.ACTIVE_ONLY)]
         runs = store.client.search_runs(experiments, order_by=["attributes.start_time DESC"], max_results=50_000)
-    alone = [run for run in runs if "mlflow.parentRunId" not in run.data.tags and "sweep" not in run.data.tags]
-    if word == "last" and alone:
-        return _recorded(alone[0], store)
+    whole = [
+        run
+        for run in runs
+        if run.info.status == "FINISHED"
+        and "fold" not in run.data.params
+        and not {"sweep", "probe"} & set(run.data.tags)
+    ]
+    if word == "last" and whole:
+        return _recorded(whole[0], store)
     is_long = len(word) >= FEWEST_CHARACTERS
     found = [run for run in runs if run.info.run_id == word] or [
         run for run in runs if run.info.run_name == word or (is_long and run.info.run_id.startswith(word))
     ]
     shown = without_password(store.uri)
     if not found:
-        latest = ", ".join(f"{run.info.run_id[:8]} ({run.info.run_name})" for run in alone[:3])
+        latest = ", ".join(f"{run.info.run_id[:8]} ({run.info.run_name})" for run in whole[:3])
         raise TrackingError(f"there is no run {word} in {shown}; the latest are: {latest or 'none'}")
     if len(found) > 1:
         named = ", ".join(run.info.run_id[:8] for run in found[:5])
