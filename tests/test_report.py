@@ -67,7 +67,7 @@ def written(folder, table, decision=Decision.argmax, title="a run", cautions=("B
     logits = np.array([[2, -2], [1, 1], [-1, -1], [-3, 3], [1, -1], [1, -1], [-2, 2], [-1, 1]], np.float32)
     predictions = [Predictions("holdout", np.arange(8, 16), logits, seed=1)]
     folds = halves(table)
-    result = scoring.result(predictions, [], folds, table, decision, seed=0)
+    result = scoring.result(predictions, [], folds, table, decision, seed=0, is_leaky=False)
     facts = report.facts(
         table, folds, audit(folds, table, SPLIT), "smoke", "vggish", "small", "utterance", [1], n_copies=0
     )

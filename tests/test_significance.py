@@ -17,7 +17,7 @@ def weighted(labels, decided):
 
 
 def one_fold(labels, decided, seed=0, n=99):
-    return against_chance(labels, decided, np.arange(len(labels)), np.zeros(len(labels), int), seed, n)
+    return against_chance(labels, decided, np.arange(len(labels)), np.zeros(len(labels), int), None, seed, n)
 
 
 def is_honest(p_values):
@@ -37,7 +37,7 @@ def test_chance_is_found_as_often_as_p_says(rng, n_fits):
         # Of the fits of an utterance most say the same, as different seeds of a model do.
         decided = np.tile(rng.random(60) < 0.5, n_fits) ^ (rng.random(60 * n_fits) < 0.1)
         labels = np.tile(rng.random(60) < 0.5, n_fits)
-        p_values.append(against_chance(labels, decided, utterance, fold, seed, N_DRAWS).p_value)
+        p_values.append(against_chance(labels, decided, utterance, fold, None, seed, N_DRAWS).p_value)
     assert is_honest(p_values)
 
 
@@ -61,7 +61,7 @@ def test_the_null_is_that_of_all_ways_to_shuffle_each_fold(folds):
     fold = np.sum([number * np.isin(np.arange(8), members) for number, members in enumerate(folds)], axis=0)
     ways = product(*(combinations(members, int(labels[list(members)].sum())) for members in folds))
     null = [weighted(np.isin(np.arange(8), np.concatenate(chosen)), decided) for chosen in ways]
-    found = against_chance(labels, decided, np.arange(8), fold, 0, 5000)
+    found = against_chance(labels, decided, np.arange(8), fold, None, 0, 5000)
     assert found.mean_of_null == pytest.approx(np.mean(null), abs=0.01)
     assert found.p_value == pytest.approx(np.mean(np.array(null) >= weighted(labels, decided) - 1e-9), abs=0.02)
     assert found.n_permutations == 5000
@@ -71,7 +71,7 @@ def test_what_the_fold_alone_gives_away_is_no_evidence():
     fold = np.repeat([0, 1], 20)
     labels = np.concatenate([np.arange(20) < 18, np.arange(20) < 2])
     decided = fold == 0
-    found = against_chance(labels, decided, np.arange(40), fold, 0, N_DRAWS)
+    found = against_chance(labels, decided, np.arange(40), fold, None, 0, N_DRAWS)
     # Shuffled within its fold, every label falls under the same decision.
     assert found.p_value == 1
     assert found.mean_of_null == pytest.approx(weighted(labels, decided))
@@ -82,11 +82,28 @@ def test_copies_of_a_fit_add_no_evidence(rng):
     labels = rng.random(40) < 0.5
     decided = labels ^ (rng.random(40) < 0.4)
     utterance, fold = rng.permutation(40), np.arange(40) % 4
-    once = against_chance(labels, decided, utterance, fold, 5)
-    five_times = against_chance(*(np.tile(each, 5) for each in (labels, decided, utterance, fold)), 5)
+    once = against_chance(labels, decided, utterance, fold, None, 5)
+    five_times = against_chance(*(np.tile(each, 5) for each in (labels, decided, utterance, fold)), None, 5)
     assert 0.001 < once.p_value < 0.9
     assert five_times.p_value == once.p_value
     assert five_times.mean_of_null == pytest.approx(once.mean_of_null)
+
+
+def test_a_voice_that_gives_the_label_away_is_no_evidence_within_speakers(rng):
+    """Each voice has one decision and mostly one label: all that is known is whose voice it is."""
+    speaker = np.repeat(np.arange(12), 10)
+    labels = rng.random(120) < np.where(speaker % 2, 0.9, 0.1)
+    found = against_chance(labels, speaker % 2 == 1, np.arange(120), np.zeros(120, int), speaker, 0)
+    assert found.p_value < 0.001
+    assert found.p_within_speakers == 1.0
+
+
+def test_a_tone_that_is_heard_in_every_voice_is_evidence_within_speakers(rng):
+    speaker = np.repeat(np.arange(12), 10)
+    labels = rng.random(120) < 0.5
+    decided = labels ^ (rng.random(120) < 0.2)
+    found = against_chance(labels, decided, np.arange(120), np.zeros(120, int), speaker, 0)
+    assert found.p_within_speakers < 0.001
 
 
 def test_the_same_seed_shuffles_the_same_and_another_differently(rng):

@@ -168,9 +168,7 @@ def test_copies_of_a_clip_stand_on_the_same_side_whatever_is_drawn():
         replace(each, text=line if number in (4, 20) else f"Line {number}")
         for number, each in enumerate(table.utterances)
     ]
-    table = replace(
-        table, utterances=tuple(utterances), sounds=tuple("same" if n in (7, 9) else f"{n}" for n in range(30))
-    )
+    table = replace(table, utterances=tuple(utterances), sounds=np.array([7 if n == 9 else n for n in range(30)]))
     for seed in range(20):
         for split in (UTTERANCE, KFOLD):
             for fold in split.folds(table, seed):
@@ -375,7 +373,7 @@ def test_the_audit_finds_what_is_planted_on_both_sides():
         replace(each, text=text, speaker=speaker)
         for each, text, speaker in zip(table.utterances, texts, speakers, strict=True)
     ]
-    table = replace(table, utterances=tuple(utterances), sounds=("a", "b", "c", "d", "e", "c", "f", "g"))
+    table = replace(table, utterances=tuple(utterances), sounds=np.array([0, 1, 2, 3, 4, 2, 6, 7]))
     folds = [Fold("one", np.arange(10), np.arange(10, 16))]
     found = audit(folds, table, UTTERANCE)
     shared = {kind: found.shared(kind) for kind in ("utterances", "sounds", "lines", "texts", "speakers", "shows")}
@@ -390,6 +388,48 @@ def test_the_audit_finds_what_is_planted_on_both_sides():
     assert found.tags()["audit.speakers"] == "2"
     assert "one,test/seen,sounds,3,1,True,1_005" in found.overlaps_csv().splitlines()
     assert "one,train,speaker,SHOW:BEN,2,0,4,0" in found.balances_csv().splitlines()
+
+
+def test_what_validation_shares_with_training_is_a_leak_of_its_own():
+    table = make_table([True, False] * 4, [2] * 8)
+    table = replace(table, sounds=np.array([0, 1, 2, 3, 0, 5, 6, 7]))
+    folds = [Fold("one", np.arange(8), np.arange(12, 16), validation=np.arange(8, 12))]
+    found = audit(folds, table, UTTERANCE)
+    assert not found.is_leaky  # the test is as it should be
+    assert found.leaks == [
+        "Validation leaks: 1 of the 2 validation utterances (1_004) have clips of (nearly) the same sound in training."
+    ]
+    with pytest.raises(SplitError, match=r"refuses to train\. Validation leaks"):
+        replace(found, policy=AuditPolicy.strict).refuse("utterance")
+
+
+def test_a_choice_is_not_made_on_validation_rows_of_one_class():
+    table = make_table([True, False] * 4, [1] * 8)
+    fold = Fold("one", np.arange(4), np.array([6, 7]), validation=np.array([4]))
+    with pytest.raises(
+        SplitError, match=r"^decision=tuned is chosen on validation rows, and those of fold one are all "
+    ):
+        with_validation([fold], UTTERANCE, table, 0.0, 0, ["decision=tuned"])
+
+
+def test_the_published_folds_may_divide_a_line_and_are_not_leaky_for_it():
+    table = mustard_table()
+    utterances = [
+        replace(each, text="The very same line here.", speaker="CHANDLER") if each.id in ("2_161", "2_558") else each
+        for each in table.utterances
+    ]
+    table = replace(table, utterances=tuple(utterances))
+    split = MustardSD(name="mustard_sd", reading=Reading.py2_order, audit=AuditPolicy.strict)
+    found = audit(split.folds(table, 0), table, split)
+    found.refuse("mustard_sd")
+    assert found.shared("lines") == ("2_161", "2_558")
+    assert (found.leaks, found.is_leaky) == ([], False)
+
+
+def test_a_share_that_leaves_nothing_is_one_clear_line():
+    table = make_table([True, False] * 12, [1] * 24, speakers=["ANNA", "BEN", "CLEO"] * 8)
+    with pytest.raises(SplitError, match=r"cannot divide 3 groups: "):
+        replace(SPEAKER, test_size=0.99).folds(table, 0)
 
 
 def test_the_audit_can_be_switched_off_but_the_tag_stays_true():
