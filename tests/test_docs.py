@@ -9,11 +9,13 @@ from pathlib import Path
 
 import pytest
 
+import train
+from sarcasm.config import compose, parse
 from sarcasm.project import PROJECT
 
 DOCUMENTS = [PROJECT / "README.md", PROJECT / "CONTRIBUTING.md", *sorted((PROJECT / "docs").glob("*.md"))]
 BLOCK = re.compile(r"^```bash\n(.*?)^```", re.MULTILINE | re.DOTALL)
-INLINE = re.compile(r"`(python train\.py[^`]*|make [a-z-]+|sarcasm (?:prepare|check) [a-z][^`.]*)`")
+INLINE = re.compile(r"`(python train\.py[^`]*|make [a-z-]+|sarcasm (?:prepare|check|probe) [a-z][^`.]*)`")
 LINK = re.compile(r"\]\((?!https?://)([^)#]+)\)")
 
 
@@ -26,7 +28,8 @@ def commands() -> list[tuple[str, str]]:
     return sorted(set(found))
 
 
-KNOWN = ("python train.py", "sarcasm prepare", "sarcasm check", "make", ".venv/bin/pre-commit install")
+ASKED = ("sarcasm compare", "sarcasm repeat", "sarcasm probe")
+KNOWN = ("python train.py", "sarcasm prepare", "sarcasm check", *ASKED, "make", ".venv/bin/pre-commit install")
 
 
 def test_there_are_commands_and_all_are_of_a_kind_that_is_checked():
@@ -81,6 +84,27 @@ def test_every_check_command_answers(command, tmp_path):
     assert done.returncode in (0, 1)
     assert "versions" in done.stdout
     assert "Traceback" not in done.stderr
+
+
+@pytest.fixture(scope="module")
+def two_runs(tmp_path_factory) -> tuple[list[str], dict[str, str]]:
+    """Where two runs of the made-up clips are recorded, and what they are called."""
+    folder = tmp_path_factory.mktemp("runs")
+    store, clips = f"tracking.uri=sqlite:///{folder}/mlflow.db", f"dataset.directory={folder}/smoke"
+    found = {}
+    for name, head in (("RUN_A", "small"), ("RUN_B", "linear")):
+        cfg = compose("config", [store, clips, f"head={head}", "trainer.steps=2", "pca=off"])
+        found[name] = train.run(parse(cfg), cfg)
+    return [store, clips], found
+
+
+@pytest.mark.parametrize("command", sorted({command for _, command in commands() if command.startswith(ASKED)}))
+def test_every_question_about_runs_is_answered(command, two_runs):
+    (store, clips), named = two_runs
+    words = [named.get(word, word) for word in shlex.split(command, comments=True)[1:]]
+    done = run_sarcasm(*words, store, *([] if words[0] == "compare" else [clips]))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout
 
 
 def run_sarcasm(*words: str) -> subprocess.CompletedProcess[str]:

@@ -76,11 +76,11 @@ def gain(scores: Scores, compared: Sequence[Baseline]) -> float:
 def verdict(scores: Scores, compared: Sequence[Baseline]) -> str:
     """One sentence: whether the weighted F on utterances beats the best rule that does not listen."""
     best = best_deaf(compared)
-    rule = f"{best.name.replace('_', ' ')}, which does not listen, has {best.scores.f1_weighted:.3f}"
-    above = gain(scores, compared)
+    rule, has = best.name.replace("_", " "), f"has {best.scores.f1_weighted:.3f}"
+    above, own = gain(scores, compared), f"eighted F over utterances is {scores.f1_weighted:.3f}"
     if above <= 0:
-        return f"Does not beat the baselines: weighted F over utterances is {scores.f1_weighted:.3f}; {rule}."
-    return f"Weighted F over utterances is {scores.f1_weighted:.3f}, {above:.3f} above the best such rule: {rule}."
+        return f"Does not beat the baselines: w{own}; {rule}, which does not listen, {has}."
+    return f"W{own}, {above:.3f} above the best rule that does not listen: {rule} {has}."
 
 
 def _scored(name: str, rule: Rule, folds: Sequence[Fold], table: Table) -> Baseline:
