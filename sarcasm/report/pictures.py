@@ -55,6 +55,11 @@ def _axes(title: str, width: float = 5.6, height: float = 4.0) -> tuple[Any, Any
     return figure, axes
 
 
+def _legend(figure: Any) -> None:
+    # Above the axes, where it covers no bar and no point.
+    figure.legend(fontsize=8, frameon=False, loc="outside upper right", ncols=2)
+
+
 def _loss(losses: Mapping[str, Sequence[float]]) -> Any:
     figure, axes = _axes("Training loss")
     for fold, values in losses.items():
@@ -114,8 +119,8 @@ def _scores(result: Result) -> Any:
     for row, value in enumerate(values):
         axes.text(ends[row] + 0.01, row, f"{value:.3f}", va="center", fontsize=9)
     if result.intervals:
-        axes.legend(fontsize=8, frameon=False, loc="lower right")
-    axes.set(xlim=(0, 1.12), xlabel="weighted F (grey: does not listen)")
+        _legend(figure)
+    axes.set(xlim=(0, 1.12), xlabel="weighted F (grey: does not listen; blue: listens a little)")
     return figure
 
 
@@ -132,5 +137,5 @@ def _reliability(calibration: Calibration) -> Any:
         xlabel="mean probability of sarcastic (number: clips)",
         ylabel="share that is sarcastic",
     )
-    axes.legend(fontsize=8, frameon=False, loc="upper left")
+    _legend(figure)
     return figure
