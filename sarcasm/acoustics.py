@@ -113,9 +113,11 @@ def _vocals(samples: NDArray[np.floating]) -> NDArray[np.floating]:
     # The largest distance that librosa takes lies just below this half.
     half = (magnitudes.shape[1] - 1) // 2
     distance = int(SEPARATION_SECONDS * WORKING_RATE / SEPARATION_HOP_SAMPLES)
-    repeated = librosa.decompose.nn_filter(
-        magnitudes, aggregate=np.median, metric="cosine", width=min(distance, half - 1)
+    # By distance: left to itself, librosa ranks neighbours by whether they are any, so that the first in time win.
+    nearest = librosa.segment.recurrence_matrix(
+        magnitudes, metric="cosine", width=min(distance, half - 1), mode="distance", sparse=True
     )
+    repeated = librosa.decompose.nn_filter(magnitudes, rec=nearest, aggregate=np.median)
     repeated = np.minimum(magnitudes, repeated)
     mask = librosa.util.softmask(magnitudes - repeated, VOCAL_MARGIN * repeated, power=MASK_POWER)
     return librosa.istft(mask * magnitudes * phases, hop_length=SEPARATION_HOP_SAMPLES)

@@ -3,12 +3,13 @@
 Their loudness goes up and down alike. The normalised cross-correlation of two envelopes, over all shifts that let the
 shorter one overlap by most of its length, is 0.95 and more for such copies; of different made-up clips of speech it
 stayed below 0.65. Clips in which less than two seconds are heard are compared by their bytes alone, since one word
-rises and falls like another. The time this takes grows with the square of the number of clips of similar length.
+rises and falls like another, and so are those of one level. A copy without a beginning that was far louder than the
+rest may be missed. The time this takes grows with the square of the number of clips of similar length.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -21,6 +22,8 @@ LEAST_PROMISE = 0.7
 HEARD = 10 ** (-30 / 20)
 """What is heard is no more than 30 dB below the loudest moment."""
 FEWEST_HEARD = round(2 / ENVELOPE_HOP_SECONDS)
+LEAST_VARIATION = 0.1
+"""Deviation of an envelope in terms of its mean; that of speech is about one half and more."""
 BLOCK = 1024
 """Clips that are compared with one at a time, so that memory stays small."""
 
@@ -37,7 +40,9 @@ def same_sound(hashes: Sequence[str | None], envelopes: Sequence[np.ndarray]) ->
     """
     first: dict[str, int] = {}
     links = [(first.setdefault(each, number), number) for number, each in enumerate(hashes) if each is not None]
-    return connected(len(hashes), [*links, *_pairs(envelopes)])
+    # Files of the same bytes need not be heard.
+    repeated = {number for earlier, number in links if earlier != number}
+    return connected(len(hashes), [*links, *_pairs({n: each for n, each in enumerate(envelopes) if n not in repeated})])
 
 
 def connected(n: int, links: Sequence[tuple[int, int]]) -> np.ndarray:
@@ -73,15 +78,10 @@ def correlation(first: np.ndarray, second: np.ndarray) -> float:
     return float(np.max(covariance / scale))
 
 
-def _pairs(envelopes: Sequence[np.ndarray]) -> Iterator[tuple[int, int]]:
-    """Positions of clips that are nearly the same."""
+def _pairs(envelopes: Mapping[int, np.ndarray]) -> Iterator[tuple[int, int]]:
+    """Numbers of clips that are nearly the same."""
     longest_first = sorted(
-        (
-            number
-            for number, each in enumerate(envelopes)
-            if len(each) and np.sum(each > HEARD * each.max()) >= FEWEST_HEARD
-        ),
-        key=lambda number: -len(envelopes[number]),
+        (number for number, each in envelopes.items() if _has_shape(each)), key=lambda number: -len(envelopes[number])
     )
     spectra: dict[int, np.ndarray] = {}
     length = 0
@@ -103,12 +103,18 @@ def _pairs(envelopes: Sequence[np.ndarray]) -> Iterator[tuple[int, int]]:
                 yield first, second
 
 
+def _has_shape(envelope: np.ndarray) -> bool:
+    """Whether enough is heard, and goes up and down: a steady tone is like any other."""
+    if not len(envelope) or np.sum(envelope > HEARD * envelope.max()) < FEWEST_HEARD:
+        return False
+    return bool(envelope.std() >= LEAST_VARIATION * envelope.mean())
+
+
 def _spectrum(envelope: np.ndarray, length: int) -> np.ndarray:
     from scipy.fft import rfft
 
     centred = envelope - envelope.mean()
-    # A level that never changes has no shape.
-    return rfft((centred / max(float(np.linalg.norm(centred)), 1e-12)).astype(np.float32), length)
+    return rfft((centred / np.linalg.norm(centred)).astype(np.float32), length)
 
 
 def _promising(spectra: dict[int, np.ndarray], first: int, others: Sequence[int], length: int) -> list[int]:

@@ -90,6 +90,24 @@ OPTIONS = [
 ]  # fmt: skip
 
 
+TOGETHER = {
+    "the network is trained": [
+        "embedding.train=true", "embedding.train_from=fc1", "pca=off", "trainer=mini_batch", "trainer.batch_size=16",
+    ],
+    "a threshold and an end are chosen": [
+        "decision=tuned", "trainer.validation_share=0.3", "trainer=mini_batch", "trainer.patience=1",
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("options", TOGETHER.values(), ids=TOGETHER)
+def test_options_that_need_one_another_run_on_the_made_up_clips(options, tmp_path):
+    run([*options, f"dataset.directory={tmp_path}/smoke"], tmp_path)
+    (finished,) = MlflowClient(f"sqlite:///{tmp_path}/mlflow.db").search_runs(["1"])
+    assert finished.info.status == "FINISHED"
+    assert ("validation/threshold" in finished.data.metrics) == ("decision=tuned" in options)
+
+
 @pytest.mark.parametrize("option", OPTIONS)
 def test_options_that_stand_alone_run_on_the_made_up_clips(option, tmp_path, capsys):
     run([option, f"dataset.directory={tmp_path}/smoke"], tmp_path)
