@@ -92,12 +92,11 @@ def against_chance(
     observed = float(weighted_f(labels, decided, np.ones(len(labels))))
 
     def drawn(groups: np.ndarray) -> np.ndarray:
-        members = [np.flatnonzero(groups == each) for each in np.unique(groups)]
         generator, values = np.random.default_rng(seed), np.empty(n_permutations)
+        sorted_by_group, shuffled = np.argsort(groups, kind="stable"), truth.copy()
         for number in range(n_permutations):
-            shuffled = truth.copy()
-            for each in members:
-                shuffled[each] = generator.permutation(truth[each])
+            # Sorted by group and, within each, by a number that is drawn.
+            shuffled[sorted_by_group] = truth[np.lexsort((generator.random(len(groups)), groups))]
             values[number] = weighted_f(shuffled[of_row], decided, np.ones(len(labels)))
         return values
 
