@@ -10,16 +10,18 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from itertools import count
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
 from sarcasm.errors import BusyError
 
 PART = ".part"
 LOCK = ".lock"
+Found = TypeVar("Found")
 
 
 def part_of(path: Path) -> Path:
@@ -57,6 +59,39 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def once_a_version(look: Callable[[Path], Found]) -> Callable[[Path], Found]:
+    """A function of a file that is called once for each version of it, as told by its size and date.
+
+    Not for a file that is just being written: two versions of one size may bear the same date.
+    """
+
+    @cache
+    def of_version(path: Path, n_bytes: int, modified: int) -> Found:  # noqa: ARG001
+        return look(path)
+
+    def remembered(path: Path) -> Found:
+        status = path.stat()
+        return of_version(path, status.st_size, status.st_mtime_ns)
+
+    return remembered
+
+
+remembered_sha256 = once_a_version(sha256)
+"""`sha256`, for large files that are asked for more than once."""
+
+
+@contextmanager
+def named(path: Path) -> Iterator[None]:
+    """Let an error name the file that was written: a full disk does not say of itself what it had no room for."""
+    try:
+        yield
+    except OSError as error:
+        # The errors of requests are of this kind too; only what the system says has a number.
+        if error.errno is not None and error.filename is None:
+            error.filename = str(path)
+        raise
+
+
 def set_aside(path: Path) -> Path:
     """Rename a file that is in the way: NAME.kept, or NAME.kept2 and so on; returns the new name."""
     for number in count(1):
@@ -64,6 +99,11 @@ def set_aside(path: Path) -> Path:
         if not kept.exists():
             return path.rename(kept)
     raise AssertionError("there is always a free number")
+
+
+def is_read_only(folder: Path) -> bool:
+    """Whether a folder is there and nothing can be written into it, and no lock be taken."""
+    return folder.is_dir() and not os.access(folder, os.W_OK)
 
 
 @contextmanager

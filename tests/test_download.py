@@ -22,7 +22,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sarcasm.errors import BusyError, ConfigError, SourceError
-from sarcasm.files import atomic, lock, part_of, set_aside
+from sarcasm.files import atomic, lock, named, once_a_version, part_of, set_aside
 from sarcasm.prepare import download
 from sarcasm.prepare.fetch import fetch, noted_sha256
 from sarcasm.prepare.source import Source
@@ -64,13 +64,19 @@ class Caller:
         self.there: list[int] = []
 
     def fetch(
-        self, url: str | None, sha256: str | None = DIGEST, n_bytes: int | None = None, md5: str | None = None
+        self,
+        url: str | None,
+        sha256: str | None = DIGEST,
+        n_bytes: int | None = None,
+        md5: str | None = None,
+        is_forced: bool = False,
     ) -> None:
         fetch(
             Source("thing", url, n_bytes, sha256, md5),
             self.target,
             lambda n_there, _: self.there.append(n_there),
             self.notes.append,
+            is_forced=is_forced,
         )
 
     def complaint(self, url: str | None, **known) -> str:
@@ -537,6 +543,21 @@ def test_a_file_without_a_known_hash_is_noted_and_kept_to(server, caller):
     )
 
 
+def test_another_file_than_the_first_is_taken_when_forced_or_named_by_its_hash_and_noted_anew(server, caller):
+    caller.fetch(url_of(server), sha256=None)
+    note, other = caller.target.with_name(f"{NAME}.sha256"), bytes(300_000)
+    digest = hashlib.sha256(other).hexdigest()
+    (server.folder / NAME).write_bytes(other)
+    caller.fetch(url_of(server), sha256=None, is_forced=True)
+    assert (caller.target.read_bytes(), note.read_text()) == (other, f"{digest}  {NAME}\n")
+    assert caller.notes[-1] == (
+        f"{NAME}: sha256 {digest}, where {DIGEST} was fetched first; pin it with source.thing.sha256={digest}"
+    )
+    (server.folder / NAME).write_bytes(CONTENT)
+    caller.fetch(url_of(server))
+    assert (caller.target.read_bytes(), note.read_text()) == (CONTENT, f"{DIGEST}  {NAME}\n")
+
+
 def test_the_noted_hash_may_be_in_large_letters(server, caller):
     caller.target.parent.mkdir()
     caller.target.with_name(f"{NAME}.sha256").write_text(f"{DIGEST.upper()} *{NAME}\n")
@@ -693,8 +714,9 @@ def test_a_full_disk_keeps_the_part_and_the_next_call_goes_on(server, caller, mo
 
     with monkeypatch.context() as patch:
         patch.setattr(Path, "open", small_disk)
-        with pytest.raises(OSError, match="No space left on device"):
+        with pytest.raises(OSError, match="No space left on device") as caught:
             caller.fetch(url_of(server))
+    assert caught.value.filename == str(part_of(caller.target))
     assert not caller.target.exists()
     server.requests.clear()
     caller.fetch(url_of(server))
@@ -718,8 +740,9 @@ def small_disk(tmp_path) -> Iterator[Path]:
 
 def test_on_a_disk_that_was_too_small_it_goes_on_when_there_is_room(server, small_disk):
     caller = Caller(small_disk)
-    with pytest.raises(OSError, match="No space left on device"):
+    with pytest.raises(OSError, match="No space left on device") as caught:
         caller.fetch(url_of(server))
+    assert caught.value.filename == str(part_of(caller.target))
     assert not caller.target.exists()
     n_there = part_of(caller.target).stat().st_size
     assert n_there > 150_000
@@ -805,6 +828,23 @@ def test_killed_at_random_moments_it_is_taken_up(faulty_server, caller):
 
 
 # Files
+
+
+def test_a_file_is_looked_at_once_for_each_version(tmp_path):
+    path, looks = tmp_path / "file", []
+    look = once_a_version(lambda place: looks.append(place) or len(looks))
+    path.write_bytes(b"old")
+    assert [look(path), look(path)] == [1, 1]
+    path.write_bytes(b"newer")
+    assert [look(path), look(path)] == [2, 2]
+
+
+@pytest.mark.parametrize(("number", "name"), [(errno.ENOSPC, "file"), (None, None)])
+def test_an_error_of_the_system_names_the_file_and_no_other_does(number, name):
+    error = OSError(number, "words") if number else OSError("words")
+    with pytest.raises(OSError, match="words") as caught, named(Path("file")):
+        raise error
+    assert caught.value.filename == name
 
 
 def test_an_atomic_write_is_whole_or_not_at_all(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -12,6 +13,7 @@ import signal
 import subprocess
 import sys
 import time
+import zipfile
 from collections import namedtuple
 from collections.abc import Callable
 from pathlib import Path
@@ -300,21 +302,101 @@ def test_what_a_kill_just_before_the_end_left_is_put_in_order(prepare, data):
     assert content(data) == before
 
 
+def damaged(content: bytes, member: bytes = b"mmsd_raw_data/utterances_final/1_60.mp4") -> bytes:
+    """An archive with a wrong byte in a member."""
+    changed = bytearray(content)
+    changed[changed.index(member) + len(member) + 500] ^= 255
+    return bytes(changed)
+
+
+@pytest.fixture
+def served(faulty_server, published) -> str:
+    """The address of the archive on a server."""
+    shutil.copy(published.archive, faulty_server.folder)
+    return f"{faulty_server.url}/mmsd_raw_data.zip"
+
+
+def test_an_archive_that_comes_damaged_is_fetched_again_before_its_hash_is_noted(
+    prepare, data, published, faulty_server, served
+):
+    faulty_server.will("mmsd_raw_data.zip", other_content(damaged(published.archive.read_bytes())))
+    code, _, err = prepare("original", "--only", "2_97", videos=served)
+    assert code == 0
+    assert "what came holds a damaged mmsd_raw_data/utterances_final/1_60.mp4 (Bad CRC-32 for file" in err
+    archive = data / "mustard" / "mmsd_raw_data.zip"
+    assert archive.read_bytes() == published.archive.read_bytes()
+    assert archive.with_name("mmsd_raw_data.zip.sha256").read_text().split()[0] == sha256(archive)
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_the_noted_hash_of_a_damaged_archive_does_not_bind_when_forced(prepare, data, published, served, is_there):
+    archive = data / "mustard" / "mmsd_raw_data.zip"
+    archive.parent.mkdir(parents=True)
+    archive.write_bytes(damaged(published.archive.read_bytes()))
+    note = archive.with_name("mmsd_raw_data.zip.sha256")
+    note.write_text(f"{sha256(archive)}  mmsd_raw_data.zip\n")
+    code, out, _ = prepare("original", "--only", "1_60", videos=served)
+    assert code == 1
+    assert "get the archive anew (--force does, if it was downloaded)" in out
+    if not is_there:
+        archive.unlink()
+        code, _, err = prepare("original", "--only", "1_60", videos=served)
+        assert code == 1
+        assert "in mmsd_raw_data.zip.sha256); --force takes it" in err
+    code, _, _ = prepare("original", "--only", "1_60", "--force", videos=served)
+    assert code == 0
+    assert archive.read_bytes() == published.archive.read_bytes()
+    assert note.read_text().split()[0] == sha256(published.archive)
+    assert archive.with_name("mmsd_raw_data.zip.kept").exists() == is_there
+
+
+def test_what_is_no_archive_any_more_is_fetched_anew_with_force(prepare, data, published, served):
+    archive = data / "mustard" / "mmsd_raw_data.zip"
+    prepare("original", "--only", "2_97", videos=served)
+    archive.write_bytes(archive.read_bytes()[:-9000])
+    assert prepare("original", "--only", "2_97", "--force", videos=served)[0] == 0
+    assert archive.read_bytes() == published.archive.read_bytes()
+
+
+def test_an_archive_that_was_changed_since_it_was_fetched_is_not_used_unasked(prepare, data, published, served):
+    archive = data / "mustard" / "mmsd_raw_data.zip"
+    prepare("original", "--only", "2_97", videos=served)
+    with zipfile.ZipFile(archive, "a") as file:
+        file.writestr("more.txt", "changed")
+    noted, found = sha256(published.archive), sha256(archive)
+    code, _, err = prepare("original", "--only", "1_60", videos=served)
+    assert code == 1
+    assert err.splitlines()[-1] == (
+        f"error: {archive} has the sha256 {found}, and had {noted} when it was fetched; fetch it anew with --force, which"
+        f" keeps this one as mmsd_raw_data.zip.kept, or, if this one is meant, take it with source.mustard_videos.sha256={found}"
+    )
+    assert prepare("original", "--only", "1_60", f"source.mustard_videos.sha256={found}", videos=served)[0] == 0
+    assert records(data / "mustard" / "original")["1_60"]["source"]["archive_sha256"] == found
+    # Its note is that of the file again.
+    assert prepare("original", "--only", "1_70", videos=served)[0] == 0
+
+
+def test_a_note_beside_an_archive_of_ones_own_is_not_believed(prepare, data, published, tmp_path):
+    own = Path(shutil.copy(published.archive, tmp_path / "own.zip"))
+    own.with_name("own.zip.sha256").write_text(f"{'0' * 64}  own.zip\n")
+    assert prepare("original", "--only", "2_97", videos=own)[0] == 0
+    assert records(data / "mustard" / "original")["2_97"]["source"]["archive_sha256"] == sha256(own)
+
+
 def test_a_damaged_archive_that_was_fetched_is_fetched_anew_with_force(project_with_sources, faulty_server):
     call = ["-m", "sarcasm.cli", "prepare", "original", "--only", "2_97"]
     assert run_in(project_with_sources, *call).returncode == 0
     archive = project_with_sources / "data" / "mustard" / "mmsd_raw_data.zip"
-    damaged = bytearray(archive.read_bytes())
-    name = b"mmsd_raw_data/utterances_final/1_60.mp4"
-    damaged[damaged.index(name) + len(name) + 500] ^= 255
-    archive.write_bytes(damaged)
+    archive.write_bytes(damaged(archive.read_bytes()))
+    changed = archive.read_bytes()
+    archive.with_name("mmsd_raw_data.zip.sha256").unlink()
     call[-1] = "1_60"
     done = run_in(project_with_sources, *call)
     assert done.returncode == 1
     assert "1_60.mp4 is damaged (Bad CRC-32 for file" in done.stdout
     assert "get the archive anew (--force does, if it was downloaded)" in done.stdout
     assert run_in(project_with_sources, *call, "--force").returncode == 0
-    assert archive.with_name("mmsd_raw_data.zip.kept").read_bytes() == damaged
+    assert archive.with_name("mmsd_raw_data.zip.kept").read_bytes() == changed
 
 
 def test_two_at_once_are_told_apart(prepare, data):
@@ -351,6 +433,104 @@ def test_too_little_room_is_said_before_anything_is_begun(prepare, data, tmp_pat
         " data_dir=DIR and models_dir=DIR"
     )
     assert not data.exists()
+
+
+def test_what_a_cut_download_left_needs_no_room_and_is_not_fetched_again(
+    prepare, data, faulty_server, served, monkeypatch
+):
+    faulty_server.will("mmsd_raw_data.zip", cut_after(100_000), *[status(404)] * 3)
+    assert prepare("original", "--only", "2_97", videos=served)[0] == 1
+    # Most of a large file, without writing it.
+    os.truncate(data / "mustard" / ".mmsd_raw_data.zip.part", 900_000_000)
+    size = "source.mustard_videos.bytes=1000000000"
+    _, out, _ = prepare("original", "--only", "2_97", "--dry-run", size, videos=served)
+    assert "In all: 100 MB to fetch, 100 MB of disk" in out
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(10**9, 10**9, 2 * 10**8))
+    faulty_server.will("mmsd_raw_data.zip", *[status(404)] * 3)
+    code, _, err = prepare("original", "--only", "2_97", size, videos=served)
+    assert code == 1
+    assert "answered 404" in err
+    # From another address nothing of it can be continued.
+    code, _, err = prepare("original", "--only", "2_97", size, videos=f"{served}?other")
+    assert code == 1
+    assert "1.00 GB are needed there and 0.20 GB are free" in err
+
+
+@pytest.mark.parametrize("more", [[], ["--dry-run"]])
+def test_videos_that_are_not_there_are_said_before_anything_is_planned(prepare, data, tmp_path, more):
+    code, out, err = prepare("original", *more, videos=tmp_path / "none.zip")
+    assert (code, out, err) == (
+        1,
+        "",
+        f"error: source.mustard_videos.url: {tmp_path}/none.zip is not there; name a zip archive or a folder of videos\n",
+    )
+    assert cli.main(["prepare", "mustard_pp", f"data_dir={data}", *more]) == 1
+    assert not data.exists()
+
+
+def test_a_large_file_that_is_there_is_hashed_once(prepare, tmp_path, monkeypatch):
+    own = tmp_path / "own"
+    own.write_bytes(b"weights")
+    md5 = hashlib.md5(b"weights").hexdigest()
+    options = [f"models_dir={tmp_path}/models"]
+    for name in ("vggish_checkpoint", "vggish_pca"):
+        known = {"url": own, "bytes": 7, "sha256": sha256(own), "md5": md5}
+        options += [f"source.{name}.{option}={value}" for option, value in known.items()]
+    assert prepare("vggish", *options)[0] == 0
+    remembered = tmp_path / "models" / "vggish_model.ckpt"
+    os.utime(remembered, (1, 1))
+    digest, hashed = hashlib.file_digest, []
+    monkeypatch.setattr(
+        hashlib, "file_digest", lambda file, kind: hashed.append((file.name, kind)) or digest(file, kind)
+    )
+    assert prepare("vggish", *options)[0] == 0
+    assert [kind for name, kind in hashed if name == str(remembered)] == ["sha256"]
+
+
+def test_where_nothing_is_to_be_done_nothing_is_written(prepare, data, tmp_path, monkeypatch):
+    own = tmp_path / "own"
+    own.write_bytes(b"weights")
+    options = [f"models_dir={tmp_path}/models"]
+    for name in ("vggish_checkpoint", "vggish_pca"):
+        known = {"url": own, "bytes": "null", "sha256": sha256(own), "md5": "null"}
+        options += [f"source.{name}.{option}={value}" for option, value in known.items()]
+    assert prepare("all", *options)[0] == 0
+    real_open = Path.open
+
+    def refuse(path: Path, *_, **__) -> None:
+        raise OSError(errno.EROFS, "Read-only file system", str(path))
+
+    def open_to_read(path: Path, mode: str = "r", *more, **named):
+        return refuse(path) if set(mode) & set("wax+") else real_open(path, mode, *more, **named)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "open", open_to_read)
+        patch.setattr(Path, "unlink", refuse)
+        patch.setattr(os, "access", lambda _, mode: not mode & os.W_OK)
+        code, out, err = prepare("all", *options)
+        assert (code, out.count("12 of 12 clips are there, 0 made now")) == (0, 2), err
+        code, _, err = prepare("original", "--force")
+    assert code == 1
+    assert f"{data}/mustard/.lock: Read-only file system" in err
+
+
+def test_a_denoised_clip_is_remade_with_its_original_when_the_videos_are_others(prepare, data, published, tmp_path):
+    prepare("denoised")
+    videos = Path(shutil.copytree(published.videos, tmp_path / "videos"))
+    write_video(videos / "2_97.mp4", voice(2.6, 44_100, 77))
+    other = write_archive(tmp_path / "other.zip", videos)
+    _, out, _ = prepare("denoised", "--dry-run", videos=other)
+    assert out.count("1 of 12") == 2
+    code, out, _ = prepare("denoised", videos=other)
+    assert code == 0
+    assert "12 of 12 clips are there, 1 made now" in out
+    original = data / "mustard" / "original" / "2_97.wav"
+    assert records(original.parent)["2_97"]["source"]["sha256"] == sha256(videos / "2_97.mp4")
+    assert records(data / "mustard" / "denoised")["2_97"]["source"]["sha256"] == sha256(original)
+    # What is wrong with an archive does not matter where no clip is to be made.
+    other.write_bytes(b"no archive")
+    assert prepare("denoised", videos=other)[0] == 0
 
 
 WRONG = {
@@ -578,7 +758,7 @@ def test_from_nothing_to_a_run_in_two_commands_though_the_server_fails(project_w
     trained = run_in(project, "train.py", "dataset=denoised", "head=big", "trainer.steps=3")
     assert trained.returncode == 0, trained.stderr
     assert "denoised: 12 clips (5 sarcastic), 8 speakers, 24 s" in trained.stdout
-    assert "embedding  VGGish, sha256:" in trained.stdout
+    assert "embedding  vggish, sha256:" in trained.stdout
 
     clip = project / "data" / "mustard" / "denoised" / "2_97.wav"
     soundfile.write(clip, voice(2.0, 16_000, 50), 16_000)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import stat
 import struct
+import tracemalloc
 import zipfile
 from pathlib import Path
 
@@ -21,6 +22,10 @@ IDS = ["1_60", "2_97"]
 
 def find(place: Path, ids: list[str] = IDS) -> dict[str, Video]:
     return find_videos(place, "utterances_final", "{id}.mp4", ids, "source.videos.url")
+
+
+def fault_of(place: Path) -> str | None:
+    return archive_fault(place, "utterances_final", "{id}.mp4")
 
 
 def contents(place: Path) -> dict[str, bytes]:
@@ -149,6 +154,47 @@ def test_a_bomb_gives_no_more_than_it_declares_and_is_named(tmp_path, declared):
         find(place)["1_60"].read()
 
 
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA])
+def test_a_bomb_takes_little_memory(tmp_path, method):
+    with (
+        zipfile.ZipFile(tmp_path / "a.zip", "w", method) as file,
+        file.open("utterances_final/1_60.mp4", "w", force_zip64=False) as member,
+    ):
+        for _ in range(400):
+            member.write(bytes(2**20))
+    content = bytearray((tmp_path / "a.zip").read_bytes())
+    for mark, offset in ((b"PK\x03\x04", 22), (b"PK\x01\x02", 24)):
+        start = content.index(mark) + offset
+        content[start : start + 4] = struct.pack("<I", 50_000)
+    (tmp_path / "a.zip").write_bytes(content)
+    video = find(tmp_path / "a.zip")["1_60"]
+    tracemalloc.start()
+    try:
+        with pytest.raises(VideoError, match="is damaged"):
+            video.read()
+        assert fault_of(tmp_path / "a.zip") is not None
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    # LZMA unfolds all of what it is given at once.
+    assert most < (1e6 if method == zipfile.ZIP_DEFLATED else 150e6)
+
+
+@pytest.mark.parametrize("name", ["raw/utterances_final/1_60.mp4", "raw/context_final/1_60_c.mp4", "raw/notes.txt"])
+def test_what_a_clip_can_be_made_of_is_read_through_and_nothing_else_is(tmp_path, name):
+    place = archive(tmp_path / "a.zip", {"raw/utterances_final/2_97.mp4": b"two", name: b"a" * 1000})
+    content = bytearray(place.read_bytes())
+    content[content.index(b"a" * 1000) + 500] ^= 1
+    place.write_bytes(content)
+    said = f"holds a damaged {name} (Bad CRC-32 for file '{name}')"
+    assert fault_of(place) == (said if "utterances_final" in name else None)
+
+
+def test_an_archive_that_would_be_refused_is_at_fault(tmp_path):
+    place = archive(tmp_path / "a.zip", {**GOOD, "../x": b"evil"})
+    assert fault_of(place) == "has a member that leads out of its folder ('../x')"
+
+
 def test_a_damaged_member_is_named_and_the_others_are_read(tmp_path):
     place = archive(tmp_path / "a.zip", {"utterances_final/1_60.mp4": b"a" * 1000, "utterances_final/2_97.mp4": b"two"})
     content = bytearray(place.read_bytes())
@@ -190,7 +236,7 @@ def test_a_directory_that_zipfile_cannot_read_is_said(tmp_path, offset, value, w
         f"source.videos.url: {place} is no zip archive, or not all of it ({words}); name another with"
         " source.videos.url=FILE_OR_FOLDER"
     )
-    assert archive_fault(place) == f"is no zip archive, or not all of it ({words})"
+    assert fault_of(place) == f"is no zip archive, or not all of it ({words})"
 
 
 @pytest.mark.parametrize("members", [{**GOOD, "utterances_final/1_60.mp4": b"One"}, {"other": b"x"}])
@@ -228,9 +274,9 @@ def test_what_is_no_archive_is_said(tmp_path):
         f"source.videos.url: {place} is no zip archive, or not all of it (File is not a zip file); name another with"
         " source.videos.url=FILE_OR_FOLDER"
     )
-    assert archive_fault(place) == "is no zip archive, or not all of it (File is not a zip file)"
-    assert archive_fault(archive(tmp_path / "b.zip", {})) == "is an empty archive"
-    assert archive_fault(archive(tmp_path / "c.zip", GOOD)) is None
+    assert fault_of(place) == "is no zip archive, or not all of it (File is not a zip file)"
+    assert fault_of(archive(tmp_path / "b.zip", {})) == "is an empty archive"
+    assert fault_of(archive(tmp_path / "c.zip", GOOD)) is None
     assert complaint(tmp_path / "none.zip") == (
         f"source.videos.url: {tmp_path}/none.zip is not there; name a zip archive or a folder of videos"
     )
@@ -278,4 +324,4 @@ def test_an_archive_with_wrong_bytes_gives_the_right_video_or_is_refused(
         for id_, video in find(damaged).items():
             with contextlib.suppress(VideoError):
                 assert video.read()[0].getvalue() == GOOD[f"utterances_final/{id_}.mp4"]
-    archive_fault(damaged)
+    fault_of(damaged)

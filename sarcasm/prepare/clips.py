@@ -17,7 +17,7 @@ from sarcasm.audio import read_samples
 from sarcasm.corpus.provenance import Record
 from sarcasm.corpus.wav import wav_bytes
 from sarcasm.errors import AudioError, DenoiseError, VideoError
-from sarcasm.files import part_of, sha256
+from sarcasm.files import named, part_of, sha256
 from sarcasm.prepare.denoise import RESAMPLER_QUALITY, Denoiser, fitted
 from sarcasm.prepare.sound import Extract, read_sound
 from sarcasm.prepare.videos import Video
@@ -168,12 +168,8 @@ def _write(
     warnings: list[str],
 ) -> Record:
     part = part_of(clip.target)
-    try:
+    with named(part):
         part.write_bytes(wav_bytes(samples[:, None], sample_rate, "float_32"))
-    except OSError as error:
-        # A full disk does not say of itself which file it had no room for.
-        error.filename = str(part)
-        raise
     seconds, peak = len(samples) / sample_rate, float(np.abs(samples).max())
     if peak < SILENT_PEAK:
         warnings.append("silent")

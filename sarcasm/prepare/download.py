@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from sarcasm.errors import SourceError
-from sarcasm.files import part_of
+from sarcasm.files import named, part_of
 
 if TYPE_CHECKING:
     from requests import RequestException, Response, Session
@@ -96,6 +96,11 @@ def begin_anew(target: Path) -> None:
     """Forget what was fetched of a file so far."""
     part_of(target).unlink(missing_ok=True)
     _version_of(target).unlink(missing_ok=True)
+
+
+def n_bytes_there(url: str, target: Path) -> int:
+    """How much of a file an earlier call left that `download` can continue; 0 where it is of no use."""
+    return _size(part_of(target)) if _noted_version(target, url) else 0
 
 
 def _version_of(target: Path) -> Path:
@@ -184,8 +189,10 @@ def _continue(session: Session, url: str, target: Path, n_expected: int | None, 
         else:
             n_there = 0
             begin_anew(target)
-            _version_of(target).write_text(json.dumps(asdict(offered)), encoding="utf-8")
-        with part.open("ab") as file:
+            with named(_version_of(target)):
+                _version_of(target).write_text(json.dumps(asdict(offered)), encoding="utf-8")
+        # Around the file, since closing it writes too.
+        with named(part), part.open("ab") as file:
             for block in response.iter_content(BLOCK_BYTES):
                 file.write(block)
                 n_there += len(block)
@@ -279,7 +286,7 @@ def _noted_version(target: Path, url: str) -> _Version | None:
     """Of the part that is there; None where it is not known, or from another address, and the part thus of no use."""
     try:
         begun = _Version(**json.loads(_version_of(target).read_bytes()))
-    except (FileNotFoundError, ValueError, TypeError):
+    except (FileNotFoundError, NotADirectoryError, ValueError, TypeError):
         return None
     return begun if part_of(target).exists() and begun.address_sha256 == _address_sha256(url) else None
 

@@ -22,6 +22,7 @@ def fetch(
     advance: Advance,
     say: Callable[[str], None],
     verify: Callable[[Path], str | None] = lambda _: None,
+    is_forced: bool = False,
 ) -> None:
     """Put a file into its place, whatever stands there; what nobody can fetch again is kept under another name.
 
@@ -30,7 +31,8 @@ def fetch(
         target: its place.
         advance: is told how far it is.
         say: takes a line for the user.
-        verify: what is wrong with a complete file beyond its size and hashes, worded to follow its name.
+        verify: what is wrong with a complete file that no hash vouches for, worded to follow its name.
+        is_forced: whether the file may be another than the one that was fetched first.
 
     Raises:
         SourceError: it cannot be had, or is not the right file.
@@ -39,12 +41,12 @@ def fetch(
     if source.url is None:
         raise source.without_address()
     target.parent.mkdir(parents=True, exist_ok=True)
-    known = noted_sha256(target) if source.sha256 is None else None
+    known = noted_sha256(target)
 
     def fault_of(path: Path) -> str | None:
-        found = source.fault_of(path) or verify(path)
-        if not found and known and sha256(path) != known:
-            return f"differs from what was fetched first (sha256 {known}, in {_note(target).name})"
+        found = source.fault_of(path) or (None if source.has_hash else verify(path))
+        if not found and source.sha256 is None and not is_forced and known and sha256(path) != known:
+            return f"differs from what was fetched first (sha256 {known}, in {_note(target).name}); --force takes it"
         return found
 
     if source.local is not None:
@@ -53,10 +55,11 @@ def fetch(
         part = _download(source, target, advance, say, fault_of)
     if source.sha256 is None:
         digest = sha256(part)
-        with atomic(_note(target)) as file:
-            # The form of sha256sum, which can check it.
-            file.write(f"{digest}  {target.name}\n".encode())
-        say(f"{target.name}: sha256 {digest}; pin it with source.{source.name}.sha256={digest}")
+        note_sha256(target, digest)
+        other = f", where {known} was fetched first" if known and known != digest else ""
+        say(f"{target.name}: sha256 {digest}{other}; pin it with source.{source.name}.sha256={digest}")
+    elif known:
+        note_sha256(target, source.sha256)
     if target.is_dir() or (target.exists() and sha256(target) != sha256(part)):
         set_aside(target)
     part.replace(target)
@@ -69,6 +72,17 @@ def noted_sha256(target: Path) -> str | None:
         return _note(target).read_text(encoding="ascii").split()[0].lower()
     except (OSError, ValueError, IndexError):
         return None
+
+
+def note_sha256(target: Path, digest: str) -> None:
+    """Write down the hash of a file, in NAME.sha256 beside it.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    with atomic(_note(target)) as file:
+        # The form of sha256sum, which can check it.
+        file.write(f"{digest}  {target.name}\n".encode())
 
 
 def _note(target: Path) -> Path:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote_to_bytes, urlsplit
 
 from omegaconf import MISSING
 
+from sarcasm import files
 from sarcasm.errors import ConfigError, SourceError
 from sarcasm.options import option
 
@@ -74,6 +76,11 @@ class Source:
         return [name for name in ("bytes", *HEXADECIMAL) if getattr(self, name) is not None]
 
     @property
+    def has_hash(self) -> bool:
+        """Whether a hash tells the right file from all others."""
+        return any(getattr(self, kind) is not None for kind in HEXADECIMAL)
+
+    @property
     def local(self) -> Path | None:
         """The file or folder on this machine, or None where it has to be fetched from another, or none is known."""
         if self.url is None:
@@ -85,8 +92,12 @@ class Source:
             return Path(os.fsdecode(unquote_to_bytes(address.path)))
         return Path(os.path.expanduser(self.url))  # noqa: PTH111  # that of Path fails for a user that does not exist
 
-    def fault_of(self, path: Path) -> str | None:
+    def fault_of(self, path: Path, sha256_of: Callable[[Path], str] = files.sha256) -> str | None:
         """What is wrong with a file that should be this one, worded to follow its name; None where nothing is.
+
+        Args:
+            path: the file.
+            sha256_of: how its SHA-256 is found; another hash is looked at only where that is not known.
 
         Raises:
             OSError: it cannot be read.
@@ -94,15 +105,14 @@ class Source:
         n_bytes = path.stat().st_size
         if self.bytes is not None and n_bytes != self.bytes:
             return f"has {n_bytes:,} bytes where {self.bytes:,} are expected"
-        for kind in HEXADECIMAL:
-            expected = getattr(self, kind)
-            if expected is None:
-                continue
+        if self.sha256 is not None:
+            kind, expected, found = "sha256", self.sha256, sha256_of(path)
+        elif self.md5 is not None:
             with path.open("rb") as file:
-                found = hashlib.file_digest(file, kind).hexdigest()
-            if found != expected:
-                return f"has the {kind} {found} where {expected} is expected"
-        return None
+                kind, expected, found = "md5", self.md5, hashlib.file_digest(file, "md5").hexdigest()
+        else:
+            return None
+        return None if found == expected else f"has the {kind} {found} where {expected} is expected"
 
     def without_address(self) -> SourceError:
         """The error where no place is known to take it from."""

@@ -10,8 +10,8 @@ may be deleted once its clips are there.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -21,10 +21,10 @@ from sarcasm.corpus import Utterance
 from sarcasm.corpus.dataset import listed, nearest
 from sarcasm.corpus.provenance import Record, read_records
 from sarcasm.errors import ConfigError, SourceError
-from sarcasm.files import lock, sha256
+from sarcasm.files import is_read_only, lock, once_a_version, remembered_sha256, sha256
 from sarcasm.prepare.clips import ClipWork, DenoiseClip, ExtractClip, extract_parameters, make
-from sarcasm.prepare.download import Advance, begin_anew
-from sarcasm.prepare.fetch import fetch, noted_sha256
+from sarcasm.prepare.download import Advance, begin_anew, n_bytes_there
+from sarcasm.prepare.fetch import fetch, note_sha256, noted_sha256
 from sarcasm.prepare.folder import Filling, Look, look, path_of, settle, sweep
 from sarcasm.prepare.options import Preparation
 from sarcasm.prepare.recipes import ALL, CLIPS, DENOISED, ORIGINAL, WEIGHTS, Recipe
@@ -140,7 +140,7 @@ class Weights:
         """
         for source, target in self._files():
             todo = is_wanted(source, target, self._wish.is_forced)
-            n_bytes = (source.bytes or 0) if todo else 0
+            n_bytes = _n_missing(source, target, source.bytes or 0) if todo else 0
             yield Outlook(f"fetch {target.name}", target.parent, int(todo), 1, _n_fetched(source, n_bytes), n_bytes)
 
     def run(self, show: Show) -> None:
@@ -150,6 +150,8 @@ class Weights:
             SourceError: a file cannot be had, or is not the right one.
             BusyError: another process is at it.
         """
+        if is_read_only(self._folder) and not any(outlook.n_todo for outlook in self.outlooks()):
+            return
         with lock(self._folder):
             for source, target in self._files():
                 fetch_if_wanted(source, target, self._wish.is_forced, show)
@@ -178,7 +180,7 @@ class Clips:
             SarcasmError: something is there that is not the right one, or a wanted clip does not exist.
         """
         todo = is_wanted(self._labels_source, self._labels, self._wish.is_forced)
-        n_bytes = (self._labels_source.bytes or 0) if todo else 0
+        n_bytes = _n_missing(self._labels_source, self._labels, self._labels_source.bytes or 0) if todo else 0
         yield Outlook(
             "fetch labels", self._labels.parent, int(todo), 1, _n_fetched(self._labels_source, n_bytes), n_bytes
         )
@@ -189,9 +191,13 @@ class Clips:
             ids = [each.id for each in self._utterances]
         cleaned = self._look_denoised(ids) if DENOISED in self._folders else None
         originals = self._look_original(ids, cleaned)
-        todo = bool(originals.todo or self._wideband(cleaned)) and self._is_archive_wanted
-        n_bytes = (self._videos_source.bytes or self._recipe.archive_bytes) if todo else 0
-        if self._videos_source.local is None:
+        source = self._videos_source
+        are_wanted = bool(originals.todo or self._wideband(cleaned))
+        if are_wanted and source.local is not None and not source.local.exists():
+            raise SourceError(f"{source.option}: {source.local} is not there; name a zip archive or a folder of videos")
+        todo = are_wanted and self._is_archive_wanted
+        n_bytes = _n_missing(source, self._archive, source.bytes or self._recipe.archive_bytes) if todo else 0
+        if source.local is None:
             yield Outlook("fetch videos", self._archive.parent, int(todo), 1, n_bytes, n_bytes)
         yield self._clips_outlook("take out sound", ORIGINAL, originals, len(ids), EXTRACT_SECONDS)
         if cleaned is not None:
@@ -208,6 +214,10 @@ class Clips:
             SarcasmError: something cannot be had, or another process is at it; a clip that cannot be made is in the
                 outcome instead.
         """
+        if is_read_only(self._root) and not any(outlook.n_todo for outlook in self.outlooks()):
+            ids = [each.id for each in self._utterances]
+            yield from (self._outcome(name, ids, 0, {}) for name in (ORIGINAL, DENOISED) if name in self._folders)
+            return
         with lock(self._root):
             yield from self._run(show)
 
@@ -260,7 +270,16 @@ class Clips:
     @property
     def _is_archive_wanted(self) -> bool:
         """Whether the archive has to be fetched before a clip can be made."""
-        return self._videos_source.local is None and is_wanted(self._videos_source, self._archive, self._wish.is_forced)
+        return self._videos_source.local is None and is_wanted(
+            self._videos_source, self._archive, self._wish.is_forced, self._remembered_fault
+        )
+
+    @cached_property
+    def _remembered_fault(self) -> Callable[[Path], str | None]:
+        return once_a_version(self._archive_fault)
+
+    def _archive_fault(self, path: Path) -> str | None:
+        return archive_fault(path, self._recipe.folder, self._recipe.video)
 
     def _original(self, id_: str) -> Path:
         return path_of(self._root / ORIGINAL, id_)
@@ -270,27 +289,32 @@ class Clips:
         if ORIGINAL not in self._folders and cleaned is not None:
             ids = cleaned.todo
         videos = self._videos_there(ids)
-        parameters = extract_parameters(self._wish.preparation.extract)
 
         def is_current(record: Record) -> bool:
-            return record.parameters == parameters and _is_same(
-                record, videos.get(record.id), self._original(record.id)
-            )
+            return self._is_original_current(record, videos)
 
         is_forced = self._wish.is_forced and ORIGINAL in self._folders
         return look(self._root / ORIGINAL, ids, is_current, is_forced)
 
+    def _is_original_current(self, record: Record, videos: Mapping[str, Video]) -> bool:
+        return record.parameters == extract_parameters(self._wish.preparation.extract) and _is_same(
+            record, videos.get(record.id), self._original(record.id)
+        )
+
     def _look_denoised(self, ids: Sequence[str]) -> Look:
         parameters = dict(self._wish.preparation.denoise.parameters)
         originals = {id_: records[-1] for id_, records in read_records(self._root / ORIGINAL).items()}
-        extracted = extract_parameters(self._wish.preparation.extract)
+        videos: dict[str, Video] = {}
+        # What is wrong with an archive matters once a clip is to be made of it.
+        with suppress(SourceError):
+            videos = self._videos_there(ids)
 
         def is_current(record: Record) -> bool:
             if record.parameters != parameters:
                 return False
             original = originals.get(record.id)
             if original is not None:
-                return original.sha256 == record.source.get("sha256") and original.parameters == extracted
+                return original.sha256 == record.source.get("sha256") and self._is_original_current(original, videos)
             own = self._original(record.id)
             return not own.is_file() or sha256(own) == record.source.get("sha256")
 
@@ -299,7 +323,7 @@ class Clips:
     def _videos_there(self, ids: Collection[str]) -> dict[str, Video]:
         """The videos as far as they are at hand; none where the archive is still to be fetched, or was deleted."""
         place = self._videos_place
-        if not ids or not place.exists():
+        if not ids or not place.exists() or (self._wish.is_forced and self._is_archive_wanted):
             return {}
         return find_videos(place, self._recipe.folder, self._recipe.video, ids, self._videos_source.option)
 
@@ -314,11 +338,11 @@ class Clips:
         """The videos, fetched if need be.
 
         Raises:
-            SourceError: they cannot be had, or none is among them.
+            SourceError: they cannot be had, are not the right ones, or none is among them.
         """
         source = self._videos_source
         if source.local is None:
-            fetch_if_wanted(source, self._archive, self._wish.is_forced, show, archive_fault)
+            fetch_if_wanted(source, self._archive, self._wish.is_forced, show, self._archive_fault)
         videos = find_videos(self._videos_place, self._recipe.folder, self._recipe.video, ids, source.option)
         if not videos:
             name = self._recipe.video.format(id=min(ids))
@@ -326,26 +350,40 @@ class Clips:
                 f"{source.option}: {self._videos_place} has none of the {len(ids)} videos that are wanted, such as"
                 f" {self._recipe.folder}/{name}; name another with {source.option}=FILE_OR_FOLDER"
             )
+        self._refuse_wrong_archive()
         return videos
 
     def _make_originals(self, originals: Look, show: Show) -> dict[str, str]:
         videos = self._videos(originals.todo, show)
         missing = {id_: f"has no video in {self._videos_place}" for id_ in originals.todo if id_ not in videos}
-        digest = self._archive_sha256()
+        # Of what is read, whatever was noted of it; a folder has none.
+        digest = None if self._videos_place.is_dir() else remembered_sha256(self._videos_place)
         folder, extract = self._root / ORIGINAL, self._wish.preparation.extract
         works: list[ClipWork] = [
             ExtractClip(id_, path_of(folder, id_), video, digest, extract) for id_, video in videos.items()
         ]
         return missing | self._make(folder, "take out sound", works, show)
 
-    def _archive_sha256(self) -> str | None:
-        """Of the archive that the videos are read from; None for a folder."""
+    def _refuse_wrong_archive(self) -> None:
+        """Stop before a clip is made of an archive that is not the right one, or was changed since it was fetched.
+
+        Raises:
+            SourceError: it is such an archive.
+        """
         source, place = self._videos_source, self._videos_place
         if place.is_dir():
-            return None
-        if source.local is not None and (fault := source.fault_of(place)):
-            raise SourceError(f"{source.option}: {place} {fault}; name another with {source.option}=FILE_OR_FOLDER")
-        return source.sha256 or noted_sha256(place) or sha256(place)
+            return
+        if source.local is not None:
+            if fault := source.fault_of(place, remembered_sha256):
+                raise SourceError(f"{source.option}: {place} {fault}; name another with {source.option}=FILE_OR_FOLDER")
+            return
+        noted = None if source.has_hash else noted_sha256(place)
+        if noted is not None and (found := remembered_sha256(place)) != noted:
+            raise SourceError(
+                f"{place} has the sha256 {found}, and had {noted} when it was fetched; fetch it anew with --force,"
+                f" which keeps this one as {place.name}.kept, or, if this one is meant, take it with"
+                f" source.{source.name}.sha256={found}"
+            )
 
     def _make(self, folder: Path, title: str, works: Sequence[ClipWork], show: Show) -> dict[str, str]:
         """Make clips; id -> reason of those where that failed."""
@@ -428,22 +466,38 @@ def refuse_too_little_room(outlooks: Iterable[Outlook]) -> None:
             )
 
 
-def is_wanted(source: Source, target: Path, is_forced: bool) -> bool:
+def is_wanted(
+    source: Source, target: Path, is_forced: bool, verify: Callable[[Path], str | None] = lambda _: None
+) -> bool:
     """Whether a file has to be fetched.
 
+    Args:
+        source: where it comes from, and its hashes.
+        target: its place.
+        is_forced: whether it is fetched anew where it is not the right one, or damaged.
+        verify: see `fetch`.
+
     Raises:
-        SourceError: a file is there that is not the right one, and it may not be replaced.
+        SourceError: a file is there that is not the right one, and it may not be replaced; or one has to be fetched,
+            and nobody knows where from.
     """
-    if not target.exists():
-        return True
-    fault = source.fault_of(target)
+    is_right = target.exists() and _is_right(source, target, is_forced, verify)
+    if not is_right and source.url is None:
+        raise source.without_address()
+    return not is_right
+
+
+def _is_right(source: Source, target: Path, is_forced: bool, verify: Callable[[Path], str | None]) -> bool:
+    fault = source.fault_of(target, remembered_sha256)
     if fault and not is_forced:
         checks = " ".join(f"source.{source.name}.{check}=null" for check in source.checks)
         raise SourceError(
             f"{target} {fault}; fetch it anew with --force, which keeps this one as {target.name}.kept, or, if this one"
             f" is meant, take it as it is with {checks}"
         )
-    return bool(fault) or (is_forced and noted_sha256(target) not in (None, sha256(target)))
+    if fault or source.has_hash or not is_forced:
+        return not fault
+    return noted_sha256(target) in (None, remembered_sha256(target)) and verify(target) is None
 
 
 def fetch_if_wanted(
@@ -454,12 +508,19 @@ def fetch_if_wanted(
     Raises:
         SourceError: see `is_wanted` and `fetch`.
     """
-    if is_wanted(source, target, is_forced):
+    if is_wanted(source, target, is_forced, verify):
         with show.bytes(target.name) as advance:
-            fetch(source, target, advance, show.note, verify)
+            fetch(source, target, advance, show.note, verify, is_forced)
     else:
         # What a process left that was killed just after the last step.
         begin_anew(target)
+        if source.sha256 is not None and noted_sha256(target) not in (None, source.sha256):
+            note_sha256(target, source.sha256)
+
+
+def _n_missing(source: Source, target: Path, n_bytes: int) -> int:
+    """How many bytes of a file are not there yet: a download that was cut is continued."""
+    return max(0, n_bytes - n_bytes_there(source.url or "", target))
 
 
 def _n_fetched(source: Source, n_bytes: int) -> int:
@@ -477,6 +538,6 @@ def _is_same(record: Record, video: Video | None, clip: Path) -> bool:
         return True
     if any(record.source.get(name) != value for name, value in video.identity.items()):
         return False
-    if video.member or video.container.stat().st_mtime_ns <= clip.stat().st_mtime_ns:
+    if video.member or (clip.exists() and video.container.stat().st_mtime_ns <= clip.stat().st_mtime_ns):
         return True
     return sha256(video.container) == record.source.get("sha256")

@@ -13,7 +13,7 @@ import lzma
 import stat
 import zipfile
 import zlib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
@@ -23,6 +23,8 @@ from sarcasm.errors import SourceError, VideoError
 
 LARGEST_VIDEO_BYTES = 512 * 2**20
 """A clip of some seconds has a few MB."""
+BLOCK_BYTES = 2**12
+"""Read at a time, and so little since LZMA unfolds all that as many packed bytes hold, whatever was asked for."""
 JUNK = "__MACOSX"
 VIDEO_SUFFIXES = (".mp4", ".mkv", ".mov", ".webm", ".avi", ".m4a", ".wav", ".flac", ".mp3")
 UPPER_CASE = tuple(suffix.upper() for suffix in VIDEO_SUFFIXES)
@@ -94,9 +96,10 @@ class Video:
         found = archive.NameToInfo.get(self.member)
         if found is None or (found.file_size, found.CRC) != (self.n_bytes, self.crc32):
             raise VideoError(f"{self.container} was changed meanwhile; run the same command again")
-        with archive.open(found) as file:
-            # zipfile stops at the declared size, and compares the checksum there.
-            return file.read()
+        content = b"".join(_blocks(archive, found))
+        if len(content) != self.n_bytes:
+            raise zipfile.BadZipFile(f"{len(content):,} bytes instead of {self.n_bytes:,}")
+        return content
 
 
 def find_videos(place: Path, folder: str, name: str, ids: Collection[str], option: str) -> dict[str, Video]:
@@ -135,13 +138,33 @@ def find_videos(place: Path, folder: str, name: str, ids: Collection[str], optio
         ) from error
 
 
-def archive_fault(path: Path) -> str | None:
-    """What is wrong with a file that should be a zip archive, worded to follow its name; None where it opens."""
+def archive_fault(path: Path, folder: str, name: str) -> str | None:
+    """What is wrong with a file that should be an archive of videos, worded to follow its name; None where nothing is.
+
+    All that a clip can be made of is read and compared with its checksum, and nothing else of the archive is.
+
+    Args:
+        path: the file.
+        folder: see `find_videos`.
+        name: see `find_videos`.
+    """
+    member = None
     try:
         with zipfile.ZipFile(path) as archive:
-            return None if archive.infolist() else "is an empty archive"
+            if not archive.infolist():
+                return "is an empty archive"
+            for member, place in _members(archive):
+                if place.match(f"{folder}/{name.format(id='*')}") and not member.is_dir():
+                    _refuse_unfit(member, None)
+                    for _ in _blocks(archive, member):
+                        pass
+    except _Hostile as error:
+        return str(error)
     except (*DAMAGE, OSError) as error:
+        if member is not None:
+            return f"holds a damaged {member.filename} ({error})"
         return f"is no zip archive, or not all of it ({error})"
+    return None
 
 
 @lru_cache(maxsize=1)
@@ -172,18 +195,31 @@ def _in_folder(place: Path, folder: str, name: str, ids: Collection[str]) -> dic
 def _in_archive(place: Path, folder: str, wanted: Mapping[str, str]) -> dict[str, Video]:
     found: dict[str, Video] = {}
     with zipfile.ZipFile(place) as archive:
-        for member in archive.infolist():
-            path = PurePosixPath(member.filename.replace("\\", "/"))
-            # What macOS adds to an archive is nobody's clip.
-            if path.name.startswith("._") or JUNK in path.parts:
-                continue
-            _refuse_escape(member, path)
+        for member, path in _members(archive):
             if path.parent.name != folder or path.name not in wanted or member.is_dir():
                 continue
             id_ = wanted[path.name]
             _refuse_unfit(member, found.get(id_))
             found[id_] = Video(place, member.filename, member.file_size, member.CRC)
     return found
+
+
+def _members(archive: zipfile.ZipFile) -> Iterator[tuple[zipfile.ZipInfo, PurePosixPath]]:
+    """Those that may be somebody's clip, and where they stand."""
+    for member in archive.infolist():
+        path = PurePosixPath(member.filename.replace("\\", "/"))
+        # What macOS adds to an archive is nobody's clip.
+        if path.name.startswith("._") or JUNK in path.parts:
+            continue
+        _refuse_escape(member, path)
+        yield member, path
+
+
+def _blocks(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Iterator[bytes]:
+    """A member's content; zipfile stops at the declared size, and compares the checksum there."""
+    with archive.open(member) as file:
+        while block := file.read(BLOCK_BYTES):
+            yield block
 
 
 def _refuse_escape(member: zipfile.ZipInfo, path: PurePosixPath) -> None:
