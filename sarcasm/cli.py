@@ -172,6 +172,8 @@ def _prepare(parsed: argparse.Namespace) -> int:
             for outcome in step.run(Terminal()) or []:
                 say_outcome(outcome)
                 has_failed |= bool(outcome.failed)
+        except ConfigError:
+            raise
         except SarcasmError as error:
             # What the other steps make is worth having all the same.
             console.print_error(str(error))

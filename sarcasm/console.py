@@ -34,6 +34,7 @@ _stopped: list[SarcasmError] = []
 """The error that ended the only job of this process."""
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
+MISPLACED = {errno.ENOTDIR, errno.EISDIR, errno.EEXIST}
 MOST_DIFFERENCES = 10
 FEW_CLIPS = 100
 DONE, FAILED, WRONG_CONFIG, INTERRUPTED = 0, 1, 2, 130
@@ -90,6 +91,10 @@ def exit_status(run: Callable[[], int | None], arguments: Sequence[str], config:
     except KeyboardInterrupt:
         print_error("interrupted")
         return INTERRUPTED
+    except BrokenPipeError:
+        # Who read what is printed here has seen enough, as head does; Python would complain once more when it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
     except SarcasmError as error:
         if not hasattr(error, "is_said"):
             print_error(str(error))
@@ -107,15 +112,21 @@ def exit_status(run: Callable[[], int | None], arguments: Sequence[str], config:
 
 @contextmanager
 def _unwritable_as_our_error() -> Iterator[None]:
-    """Say in one line that a file cannot be written, whichever of the many that a run writes it is."""
+    """Say in one line what is wrong with a file, whichever of the many that a run reads and writes it is."""
     try:
         yield
+    except BrokenPipeError:
+        raise
     except OSError as error:
         if error.errno in NO_ROOM:
             where = f" to {error.filename}" if error.filename else f", maybe to {tempfile.gettempdir()}"
             raise SarcasmError(f"cannot write{where}: {error.strerror}; free some space") from error
-        if error.errno in FORBIDDEN and error.filename:
-            what = "change who may read and write there, or name another place"
+        if error.errno in (*FORBIDDEN, *MISPLACED) and error.filename:
+            what = {
+                errno.ENOTDIR: "a folder is needed there: name another place",
+                errno.EISDIR: "a file is needed there: move the folder away, or name another place",
+                errno.EEXIST: "a folder is needed there: move the file away, or name another place",
+            }.get(error.errno or 0, "change who may read and write there, or name another place")
             raise SarcasmError(f"{error.filename}: {error.strerror}; {what}") from error
         raise
 

@@ -187,6 +187,21 @@ def test_a_clip_that_was_changed_since_it_was_prepared_is_found(folder):
     assert (finding.state, finding.clips) == (State.broken, ("1_60",))
 
 
+def test_a_clip_that_is_silent_in_its_source_is_not_to_be_made_again(folder):
+    silence(folder)
+    prepared(folder)
+    finding = found(folder)["silent clips"]
+    assert (finding.state, finding.clips) == (State.broken, ("1_60",))
+    assert finding.fix == "so is the source: take the labels of these out, or give another source"
+
+
+def test_few_missing_clips_of_a_prepared_folder_are_named_in_the_command(folder, monkeypatch):
+    monkeypatch.setattr(clips, "how_to_prepare", lambda _: "run: sarcasm prepare original (fetches 1.4 GB)")
+    monkeypatch.setattr(clips, "how_to_remake", lambda clip: f"run: sarcasm prepare original --only {clip.stem}")
+    remove(folder)
+    assert found(folder)["missing clips"].fix == "run: sarcasm prepare original --only 1_60"
+
+
 def test_a_clip_without_a_record_among_others_that_have_one_is_ones_own(folder):
     prepared(folder)
     manifest = folder / "audio" / MANIFEST

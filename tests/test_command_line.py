@@ -193,3 +193,26 @@ def test_a_place_that_may_not_be_written_to_is_one_clear_line(capsys):
         "error: /data/clips/2_97.wav: Permission denied; change who may read and write there, or name another place\n"
     )
     assert capsys.readouterr().err == expected
+
+
+@pytest.mark.parametrize("place", ["file", "file/below"])
+def test_a_file_in_the_place_of_a_folder_is_one_clear_line(place, tmp_path):
+    (tmp_path / "file").touch()
+    result = subprocess.run(
+        [sys.executable, "-m", "sarcasm.cli", "prepare", "vggish", f"models_dir={tmp_path / place}"],
+        cwd=PROJECT, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert result.returncode == 1
+    assert "Traceback" not in result.stderr
+    assert result.stderr.splitlines()[-1].startswith(f"error: {tmp_path}/file")
+    assert "a folder is needed there" in result.stderr
+
+
+def test_who_reads_no_further_gets_no_traceback():
+    result = subprocess.run(
+        ["sh", "-c", f"{sys.executable} -m sarcasm.cli check --json | head -c 1"],
+        cwd=PROJECT, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert result.stdout == "{"
+    assert "Traceback" not in result.stderr
+    assert "BrokenPipe" not in result.stderr

@@ -32,6 +32,8 @@ CLIPPED_RUN = 3
 """Successive samples at full scale: one or two occur in any loud recording, three make a flat top."""
 RAREST_CLASS = 0.1
 """Smaller share of a class than can be scored on a test side of a fifth of the clips."""
+FEW_CLIPS = 20
+"""That are missing and named one by one in the command that makes them."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +112,10 @@ def _of_files(dataset: Dataset, corpus: Corpus) -> Iterator[Finding]:
     folder = _folder(corpus)
     if corpus.missing:
         n_all = len(corpus.missing) + len(corpus.utterances)
-        fix = how_to_prepare(folder) or "put the files there, or take the labels out"
+        few = {id_: folder / f"{id_}.wav" for id_ in corpus.missing if len(corpus.missing) <= FEW_CLIPS}
+        fix = (_remake(few, few) if few and how_to_prepare(folder) else how_to_prepare(folder)) or (
+            "put the files there, or take the labels out"
+        )
         detail = f"{len(corpus.missing)} of {n_all} labels have no clip in {folder}"
         yield Finding(dataset.name, "missing clips", State.broken, detail, fix, corpus.missing)
     if corpus.unlabelled:
@@ -139,10 +144,16 @@ def _of_sound(dataset: Dataset, corpus: Corpus, heard: Mapping[str, _Heard]) -> 
             id_ for id_, each in sound.items() if each.is_clipped
         ],
     }
+    prepared = _as_prepared(corpus)
     for (what, state, detail), members in kinds.items():
-        if members:
-            fix = _remake(paths, members) if state is State.broken else ""
-            yield Finding(dataset.name, what, state, detail, fix, tuple(sorted(members)))
+        # What was made so cannot be made otherwise: its source is like that.
+        as_source = sorted(prepared.intersection(members)) if state is State.broken else []
+        if others := sorted(set(members).difference(as_source)):
+            fix = _remake(paths, others) if state is State.broken else ""
+            yield Finding(dataset.name, what, state, detail, fix, tuple(others))
+        if as_source:
+            fix = "so is the source: take the labels of these out, or give another source"
+            yield Finding(dataset.name, what, state, detail, fix, tuple(as_source))
     yield from _of_rates(dataset, sound)
     yield from _of_twins(dataset, sound)
 
@@ -156,6 +167,13 @@ def _of_rates(dataset: Dataset, sound: Mapping[str, _Heard]) -> Iterator[Finding
         yield Finding(dataset.name, "odd sample rates", State.note, f"{counts}; all become 16 kHz", "", odd)
 
 
+def _as_prepared(corpus: Corpus) -> frozenset[str]:
+    try:
+        return corpus.as_prepared
+    except CorpusError:  # records that cannot be read are a finding of their own
+        return frozenset()
+
+
 def _of_twins(dataset: Dataset, sound: Mapping[str, _Heard]) -> Iterator[Finding]:
     twins = defaultdict(list)
     for id_, each in sound.items():
@@ -167,7 +185,7 @@ def _of_twins(dataset: Dataset, sound: Mapping[str, _Heard]) -> Iterator[Finding
         named = ", ".join(" = ".join([*group[:3], *["..."][: max(0, len(group) - 3)]]) for group in same[:MOST_LISTED])
         more = f" and {len(same) - MOST_LISTED} more" if len(same) > MOST_LISTED else ""
         detail = f"the same sound under several ids: {named}{more}"
-        fix = "keep one of each, or they may stand on both sides of a split"
+        fix = "keep one of each, and take the labels of the others out, or they may stand on both sides of a split"
         yield Finding(dataset.name, "identical clips", State.broken, detail, fix, ids)
 
 

@@ -64,7 +64,8 @@ def _verdict(report: Report) -> str:
         missing = [f"{finding.area}: {finding.what}" for finding in report.findings if finding.state is State.missing]
         return f"Nothing is broken; not there: {', '.join(missing)}." if missing else "Nothing is broken."
     things = ", ".join(dict.fromkeys(f"{finding.area}: {finding.what}" for finding in report.bad))
-    return f"{len(report.bad)} {'thing is' if len(report.bad) == 1 else 'things are'} not as they should be: {things}"
+    are = "thing is not as it" if len(report.bad) == 1 else "things are not as they"
+    return f"{len(report.bad)} {are} should be: {things}"
 
 
 def _printable(text: str) -> str:

@@ -69,17 +69,35 @@ class Corpus:
         Raises:
             CorpusError: a manifest is not readable.
         """
+        return tuple(
+            utterance
+            for utterance in self.utterances
+            if self.hashes[utterance.id]
+            not in (UNREADABLE, self._prepared.get(utterance.path, self.hashes[utterance.id]))
+        )
+
+    @property
+    def as_prepared(self) -> frozenset[str]:
+        """Ids of those whose file is the one that its folder's manifest says was prepared.
+
+        Raises:
+            CorpusError: a manifest is not readable.
+        """
+        return frozenset(
+            utterance.id
+            for utterance in self.utterances
+            if self.hashes[utterance.id] == self._prepared.get(utterance.path)
+        )
+
+    @cached_property
+    def _prepared(self) -> dict[Path, str]:
+        """Path -> hash of what was prepared there."""
         folders = {utterance.path.parent for utterance in self.utterances}
-        prepared = {
+        return {
             folder / records[-1].file: records[-1].sha256
             for folder in folders
             for records in read_records(folder).values()
         }
-        return tuple(
-            utterance
-            for utterance in self.utterances
-            if self.hashes[utterance.id] not in (UNREADABLE, prepared.get(utterance.path, self.hashes[utterance.id]))
-        )
 
     @property
     def fingerprint(self) -> str:
