@@ -256,27 +256,32 @@ def voice_only(seed):
 
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
-def test_where_nothing_is_planted_tests_reject_about_as_often_as_they_say(record_property):
+def test_where_nothing_is_planted_tests_reject_about_as_often_as_they_say():
     """200 corpora without signal; the shares that come out stand in docs/trust.md."""
-    split = WHOLE[2]
+    holdout, folds = WHOLE[0], WHOLE[2]
     narrow, wide = SVM(name="svm", C=1.0, gamma="0.2"), SVM(name="svm", C=1.0, gamma="0.02")
-    above_chance, different, speakers, missed, voices = [], [], [], [], []
+    found = []
     for seed in range(200):
-        voices.append(voice_only(seed).chance.p_within_speakers < 0.05)
         table = corpus(seed=1000 + seed)
-        one, other = (fitted(table, split, head, seed=seed) for head in (narrow, wide))
-        above_chance.append(one.chance.p_value < 0.05)
-        interval = one.intervals["utterance"]["accuracy"]
-        missed.append(not interval.low <= 0.5 <= interval.high)
+        alone = fitted(table, holdout, narrow, seed=seed)
+        interval = alone.intervals["utterance"]["accuracy"]
+        one, other = (fitted(table, folds, head, seed=seed) for head in (narrow, wide))
         decided = [compare.read(Recording(name, table, each)) for name, each in (("a", one), ("b", other))]
         (pair,) = compare.compare(decided)
-        different.append(pair.p_permutation < 0.05)
-        speakers.append(pair.p_speaker < 0.05)
-    shares = {
-        "above chance": np.mean(above_chance), "different": np.mean(different),
-        "different over speakers": np.mean(speakers), "interval misses chance": np.mean(missed), "voices alone": np.mean(voices),
-    }  # fmt: skip
+        found.append(
+            {
+                "above chance": alone.chance.p_value < 0.05,
+                "interval misses chance": not interval.low <= 0.5 <= interval.high,
+                "different": pair.p_permutation < 0.05,
+                "different over speakers": pair.p_speaker < 0.05,
+                "voices alone": voice_only(seed).chance.p_within_speakers < 0.05,
+                "above chance, folds": one.chance.p_value < 0.05,
+            }
+        )
+    shares = {name: np.mean([each[name] for each in found]) for name in found[0]}
     print(shares)  # noqa: T201
+    # Folds are trained on each other's labels, so that their test is not exact: docs/trust.md says by how much.
+    exact = {name: share for name, share in shares.items() if name != "above chance, folds"}
     # 5 % of 200 is 10; more than 19 or so would come by chance once in 300 times (binomial).
-    assert all(share <= 0.095 for share in shares.values()), shares
-    assert any(different)
+    assert all(share <= 0.095 for share in exact.values()), shares
+    assert shares["different"] > 0
