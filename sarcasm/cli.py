@@ -39,13 +39,17 @@ class _Parser(argparse.ArgumentParser):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit status."""
     parser = _parser()
-    parsed, others = parser.parse_known_args(arguments)
+    words = sys.argv[1:] if arguments is None else arguments
+    command, known = next((word for word in words if not word.startswith("-")), None), parser.get_default("commands")
+    if command is not None and command not in known:
+        parser.error(_no_such("command", command, known))
+    parsed, others = parser.parse_known_args(words)
     # Options may stand before and after flags, and KEY takes whatever follows it.
     for words in (parsed.only, parsed.runs):
         others += [word for word in words if "=" in word]
         words[:] = [word for word in words if "=" not in word]
     if flags := [word for word in others if "=" not in word or word.startswith("-")]:
-        parser.error(f"there is no {flags[0]}")
+        parsed.parser.error(f"there is no {flags[0]}{_meant(flags[0], parsed.parser)}")
     parsed.overrides += others
     if len(parsed.runs) < parsed.n_runs:
         parser.error(f"{parsed.n_runs} runs are needed, and {len(parsed.runs) or 'none'} is named")
@@ -127,6 +131,9 @@ def _parser() -> _Parser:
     _add_runs(repeat, "one", 1)
     repeat.epilog = "tracking.uri=... names another store, dataset.audio_dir=... and so on where the files lie now."
     repeat.set_defaults(run=_repeat, config="config", n_runs=1)
+    for command in commands.choices.values():
+        command.set_defaults(parser=command)
+    parser.set_defaults(commands=list(commands.choices))
     return parser
 
 
@@ -140,26 +147,45 @@ def _add_runs(command: argparse.ArgumentParser, how_many: str, nargs: str | int)
 
 def _add_overrides(command: argparse.ArgumentParser, file: str) -> None:
     command.add_argument(
-        "overrides", nargs="*", metavar="OPTION=VALUE", help=f"options of {file}, or GROUP=CHOICE, as for train.py"
+        "overrides",
+        nargs="*",
+        default=[],  # or argparse names it among what is required
+        metavar="OPTION=VALUE",
+        help=f"options of {file}, or GROUP=CHOICE, as for train.py",
     )
 
 
 def _one_of(what: str, known: Sequence[str]) -> Callable[[str], str]:
     def checked(word: str) -> str:
         if word not in known:
-            near = did_you_mean(word, list(known))
-            raise argparse.ArgumentTypeError(f"there is no {what} {word}{near} (choose from {', '.join(known)})")
+            raise argparse.ArgumentTypeError(_no_such(what, word, known))
         return word
 
     return checked
 
 
+def _no_such(what: str, word: str, known: Sequence[str]) -> str:
+    return f"there is no {what} {word}{did_you_mean(word, list(known))} (choose from {', '.join(known)})"
+
+
+def _meant(flag: str, command: argparse.ArgumentParser) -> str:
+    flags = ["--help", *re.findall(r"--[a-z-]+", command.format_usage())]
+    return did_you_mean(flag.partition("=")[0], flags)
+
+
 def _prepare(parsed: argparse.Namespace) -> int:
     from sarcasm.prepare import Wish, refuse_too_little_room, resolve, steps
+    from sarcasm.prepare.recipes import CLIPS
     from sarcasm.prepare.terminal import Terminal, say_outcome, say_plan
 
+    targets = resolve([parsed.target])
+    if parsed.only and CLIPS.keys().isdisjoint(targets):
+        raise ConfigError(f"--only: {parsed.target} has no clips to choose from; leave it out")
+    if any("," in key for key in parsed.only):
+        keys = " ".join(key for word in parsed.only for key in word.split(",") if key)
+        raise ConfigError(f"--only: keys are separated by blanks, not commas; write --only {keys}")
     preparation = parse_preparation(compose("prepare", parsed.overrides))
-    wish = Wish(resolve([parsed.target]), preparation, tuple(parsed.only), parsed.force)
+    wish = Wish(targets, preparation, tuple(parsed.only), parsed.force)
     todo = steps(wish)
     outlooks = [outlook for step in todo for outlook in step.outlooks()]
     say_plan(outlooks, on_stdout=parsed.dry_run)

@@ -34,10 +34,20 @@ _stopped: list[SarcasmError] = []
 """The error that ended the only job of this process."""
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
-MISPLACED = {errno.ENOTDIR, errno.EISDIR, errno.EEXIST}
+WHAT_TO_DO = {
+    **dict.fromkeys(FORBIDDEN, "change who may read and write there, or name another place"),
+    errno.ENOTDIR: "a folder is needed there: name another place",
+    errno.EISDIR: "a file is needed there: move the folder away, or name another place",
+    errno.EEXIST: "a folder is needed there: move the file away, or name another place",
+    errno.ENOENT: "put it there, or name another place",
+    errno.ELOOP: "mend the link, or name another place",
+    errno.ENAMETOOLONG: "name another place",
+}
+"""Number of a system's error that names a file -> what the user can do."""
 MOST_DIFFERENCES = 10
 FEW_CLIPS = 100
-DONE, FAILED, WRONG_CONFIG, INTERRUPTED = 0, 1, 2, 130
+DONE, FAILED, WRONG_CONFIG, INTERRUPTED, UNREAD = 0, 1, 2, 130, 141
+"""The last two are what a shell says of a program that SIGINT or SIGPIPE ended."""
 Item = TypeVar("Item")
 
 
@@ -77,7 +87,7 @@ def exit_status(run: Callable[[], int | None], arguments: Sequence[str], config:
         config: the file in conf/ that the options belong to.
 
     Returns:
-        0 done, 1 failed, 2 wrong configuration, 130 interrupted.
+        0 done, 1 failed, 2 wrong configuration, 130 interrupted, 141 nobody reads on.
 
     Raises:
         Exception: whatever is our own mistake, with its traceback.
@@ -87,14 +97,22 @@ def exit_status(run: Callable[[], int | None], arguments: Sequence[str], config:
     logging.addLevelName(logging.INFO, "note")
     try:
         with _unwritable_as_our_error():
-            return run() or DONE
+            status = run() or DONE
+            # What is still held back would otherwise fail when Python ends, past this function.
+            sys.stdout.flush()
+            return status
     except KeyboardInterrupt:
         print_error("interrupted")
         return INTERRUPTED
     except BrokenPipeError:
         # Who read what is printed here has seen enough, as head does; Python would complain once more when it ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return FAILED
+        return UNREAD
+    except SystemExit as end:
+        # Rich ends the program itself.
+        if isinstance(end.__context__, BrokenPipeError):
+            return UNREAD
+        raise
     except SarcasmError as error:
         if not hasattr(error, "is_said"):
             print_error(str(error))
@@ -121,13 +139,10 @@ def _unwritable_as_our_error() -> Iterator[None]:
         if error.errno in NO_ROOM:
             where = f" to {error.filename}" if error.filename else f", maybe to {tempfile.gettempdir()}"
             raise SarcasmError(f"cannot write{where}: {error.strerror}; free some space") from error
-        if error.errno in (*FORBIDDEN, *MISPLACED) and error.filename:
-            what = {
-                errno.ENOTDIR: "a folder is needed there: name another place",
-                errno.EISDIR: "a file is needed there: move the folder away, or name another place",
-                errno.EEXIST: "a folder is needed there: move the file away, or name another place",
-            }.get(error.errno or 0, "change who may read and write there, or name another place")
-            raise SarcasmError(f"{error.filename}: {error.strerror}; {what}") from error
+        # Without the name of a file, or with a number in its place, it is a mistake of ours.
+        if error.errno is not None and error.filename and not isinstance(error.filename, int):
+            what = WHAT_TO_DO.get(error.errno, "see to that place, or name another")
+            raise SarcasmError(f"{os.fsdecode(error.filename)}: {error.strerror}; {what}") from error
         raise
 
 

@@ -5,6 +5,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -69,6 +70,12 @@ def test_every_prepare_command_plans(command, tmp_path, published):
         "source.mustard_labels.bytes=null",
         "source.mustard_labels.sha256=null",
     ]
+    # What a command says of a reader's own folder has to be there as well.
+    theirs = tmp_path / "theirs"
+    (theirs / "final_utterance_videos").mkdir(parents=True)
+    with zipfile.ZipFile(theirs / "mmsd_raw_data.zip", "w") as archive:
+        archive.writestr("utterances_final/1_60.mp4", b"")
+    words = [word.replace("=/data/", f"={theirs}/") for word in words]
     done = run_sarcasm(*words, *own, *([] if "--dry-run" in words else ["--dry-run"]))
     assert done.returncode == 0, done.stderr
     assert "to do" in done.stdout

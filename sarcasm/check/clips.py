@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -116,10 +116,12 @@ def _of_files(dataset: Dataset, corpus: Corpus) -> Iterator[Finding]:
         fix = (_remake(few, few) if few and how_to_prepare(folder) else how_to_prepare(folder)) or (
             "put the files there, or take the labels out"
         )
-        detail = f"{len(corpus.missing)} of {n_all} labels have no clip in {folder}"
+        detail = f"{len(corpus.missing)} of {n_all} labels {_have(corpus.missing)} no clip in {folder}"
         yield Finding(dataset.name, "missing clips", State.broken, detail, fix, corpus.missing)
     if corpus.unlabelled:
-        detail = f"{len(corpus.unlabelled)} files in {folder} have no label and are not used"
+        files = "file" if len(corpus.unlabelled) == 1 else "files"
+        are = "is" if len(corpus.unlabelled) == 1 else "are"
+        detail = f"{len(corpus.unlabelled)} {files} in {folder} {_have(corpus.unlabelled)} no label and {are} not used"
         yield Finding(dataset.name, "clips without a label", State.note, detail, "", corpus.unlabelled)
 
 
@@ -152,10 +154,12 @@ def _of_sound(dataset: Dataset, corpus: Corpus, heard: Mapping[str, _Heard]) -> 
             fix = _remake(paths, others) if state is State.broken else ""
             yield Finding(dataset.name, what, state, detail, fix, tuple(others))
         if as_source:
-            fix = "so is the source: take the labels of these out, or give another source"
-            yield Finding(dataset.name, what, state, detail, fix, tuple(as_source))
+            sources = "its source is" if len(as_source) == 1 else "their sources are"
+            labels = "its label" if len(as_source) == 1 else "their labels"
+            fix = f"{sources} like that; take {labels} out, or give another source"
+            yield Finding(dataset.name, what, State.note, detail, fix, tuple(as_source))
     yield from _of_rates(dataset, sound)
-    yield from _of_twins(dataset, sound)
+    yield from _of_twins(dataset, sound, prepared)
 
 
 def _of_rates(dataset: Dataset, sound: Mapping[str, _Heard]) -> Iterator[Finding]:
@@ -174,19 +178,25 @@ def _as_prepared(corpus: Corpus) -> frozenset[str]:
         return frozenset()
 
 
-def _of_twins(dataset: Dataset, sound: Mapping[str, _Heard]) -> Iterator[Finding]:
+def _of_twins(dataset: Dataset, sound: Mapping[str, _Heard], prepared: frozenset[str]) -> Iterator[Finding]:
     twins = defaultdict(list)
     for id_, each in sound.items():
         if each.peak >= SILENT_PEAK:
             twins[each.digest].append(id_)
     same = sorted(sorted(ids) for ids in twins.values() if len(ids) > 1)
-    ids = tuple(sorted(id_ for group in same for id_ in group))
-    if same:
-        named = ", ".join(" = ".join([*group[:3], *["..."][: max(0, len(group) - 3)]]) for group in same[:MOST_LISTED])
-        more = f" and {len(same) - MOST_LISTED} more" if len(same) > MOST_LISTED else ""
+    as_source = [group for group in same if prepared.issuperset(group)]
+    others = [group for group in same if group not in as_source]
+    for groups, state, why in ((others, State.broken, ""), (as_source, State.note, "so are their sources; ")):
+        if not groups:
+            continue
+        named = ", ".join(
+            " = ".join([*group[:3], *["..."][: max(0, len(group) - 3)]]) for group in groups[:MOST_LISTED]
+        )
+        more = f" and {len(groups) - MOST_LISTED} more" if len(groups) > MOST_LISTED else ""
         detail = f"the same sound under several ids: {named}{more}"
         fix = "keep one of each, and take the labels of the others out, or they may stand on both sides of a split"
-        yield Finding(dataset.name, "identical clips", State.broken, detail, fix, ids)
+        ids = tuple(sorted(id_ for group in groups for id_ in group))
+        yield Finding(dataset.name, "identical clips", state, detail, f"{why}{fix}", ids)
 
 
 def _of_records(dataset: Dataset, corpus: Corpus) -> Iterator[Finding]:
@@ -220,7 +230,8 @@ def _of_records(dataset: Dataset, corpus: Corpus) -> Iterator[Finding]:
         detail = f"made in {len(tools)} different ways ({names})"
         yield Finding(dataset.name, "provenance", State.note, detail, "prepare all with --force to make them alike")
     else:
-        yield Finding(dataset.name, "provenance", State.ok, f"{len(records)} records, all by {names}")
+        counted = "1 record" if len(records) == 1 else f"{len(records)} records, all"
+        yield Finding(dataset.name, "provenance", State.ok, f"{counted} by {names}")
 
 
 def _new_warnings(record: Record) -> list[str]:
@@ -256,7 +267,8 @@ def _of_balance(balance: Balance) -> Iterator[Finding]:
         if pure:
             told = [f"{group.name} ({group.n_sarcastic} of {group.n_clips} sarcastic)" for group in pure]
             named = ", ".join([*told[:MOST_LISTED], *["..."][: max(0, len(told) - MOST_LISTED)]])
-            detail = f"{len(pure)} of {len(groups)} {what} have one class only and give it away: {named}"
+            give = "gives" if len(pure) == 1 else "give"
+            detail = f"{len(pure)} of {len(groups)} {what} {_have(pure)} one class only and {give} it away: {named}"
             yield Finding(balance.dataset, f"{what} of one class", State.note, detail)
 
 
@@ -272,6 +284,10 @@ def _remake(paths: Mapping[str, Path], ids: Iterable[str]) -> str:
     ids = sorted(ids)
     one = how_to_remake(paths[ids[0]])
     return " ".join([one, *ids[1:]]) if one else "make or copy them again, or take them out"
+
+
+def _have(things: Sized) -> str:
+    return "has" if len(things) == 1 else "have"
 
 
 def _folder(corpus: Corpus) -> Path:
