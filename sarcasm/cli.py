@@ -170,6 +170,8 @@ def _no_such(what: str, word: str, known: Sequence[str]) -> str:
 
 def _meant(flag: str, command: argparse.ArgumentParser) -> str:
     flags = ["--help", *re.findall(r"--[a-z-]+", command.format_usage())]
+    if flag in flags:
+        return " before the command; write it after"
     return did_you_mean(flag.partition("=")[0], flags)
 
 

@@ -64,8 +64,7 @@ def train_status(main: Callable[[], Any]) -> int:
     os.environ["HYDRA_FULL_ERROR"] = "1"
     if {"-h", "--help"} & set(sys.argv[1:]):
         # Hydra's own way to this text takes half a second longer, for lists that do not stand in it.
-        print(help_page.render(), end="")  # noqa: T201
-        return DONE
+        return exit_status(lambda: print(help_page.render(), end=""), sys.argv[1:], "config")  # noqa: T201
 
     def run() -> None:
         if wrong := wrong_sweep(sys.argv[1:]):

@@ -154,13 +154,13 @@ DEFECTS: dict[Callable[[Path], None], tuple[str, State, tuple[str, ...]]] = {
     empty: ("unreadable clips", State.broken, ("1_60",)),
     scribble: ("unreadable clips", State.broken, ("1_60",)),
     not_a_number: ("unreadable clips", State.broken, ("1_60",)),
-    silence: ("silent clips", State.broken, ("1_60",)),
-    nearly_silence: ("silent clips", State.broken, ("1_60",)),
+    silence: ("silent clips", State.note, ("1_60",)),
+    nearly_silence: ("silent clips", State.note, ("1_60",)),
     shorten: ("short clips", State.note, ("1_60",)),
     lengthen: ("long clips", State.note, ("1_60",)),
     clip: ("clipped clips", State.note, ("1_60",)),
     change_rate: ("odd sample rates", State.note, ("1_60",)),
-    repeat: ("identical clips", State.broken, ("1_60", "1_61")),
+    repeat: ("identical clips", State.note, ("1_60", "1_61")),
     repeat_in_another_format: ("identical clips", State.broken, ("1_60", "1_61")),
     add: ("clips without a label", State.note, ("9_99.wav",)),
 }
@@ -187,12 +187,31 @@ def test_a_clip_that_was_changed_since_it_was_prepared_is_found(folder):
     assert (finding.state, finding.clips) == (State.broken, ("1_60",))
 
 
-def test_a_clip_that_is_silent_in_its_source_is_not_to_be_made_again(folder):
+def test_a_clip_that_is_silent_in_its_source_is_noted_and_not_to_be_made_again(folder):
     silence(folder)
     prepared(folder)
     finding = found(folder)["silent clips"]
-    assert (finding.state, finding.clips) == (State.broken, ("1_60",))
-    assert finding.fix == "so is the source: take the labels of these out, or give another source"
+    assert (finding.state, finding.clips) == (State.note, ("1_60",))
+    assert finding.fix == "it would be made so again; take its label out, or give another source"
+    assert found(folder)["clips"].state is State.ok
+
+
+@pytest.mark.parametrize(("defect", "what"), [(silence, "silent clips"), (repeat, "identical clips")])
+def test_a_clip_that_became_silent_or_identical_since_it_was_prepared_is_broken(folder, defect, what):
+    prepared(folder)
+    defect(folder)
+    assert found(folder)[what].state is State.broken
+
+
+def test_clips_that_are_identical_in_their_sources_are_noted_beside_others_that_are_broken(folder):
+    repeat(folder)
+    prepared(folder)
+    shutil.copy(folder / "audio" / "2_64.wav", folder / "audio" / "2_65.wav")
+    findings, _ = clips.examine(dataset(folder))
+    same = {finding.state: finding for finding in findings if finding.what == "identical clips"}
+    assert same[State.note].detail == "the same sound under several ids: 1_60 = 1_61"
+    assert same[State.broken].detail == "the same sound under several ids: 2_64 = 2_65"
+    assert same[State.note].fix == f"so are their sources; {same[State.broken].fix}"
 
 
 def test_few_missing_clips_of_a_prepared_folder_are_named_in_the_command(folder, monkeypatch):
@@ -200,6 +219,28 @@ def test_few_missing_clips_of_a_prepared_folder_are_named_in_the_command(folder,
     monkeypatch.setattr(clips, "how_to_remake", lambda clip: f"run: sarcasm prepare original --only {clip.stem}")
     remove(folder)
     assert found(folder)["missing clips"].fix == "run: sarcasm prepare original --only 1_60"
+
+
+def test_one_thing_is_told_as_one(folder):
+    remove(folder)
+    add(folder)
+    findings = found(folder)
+    audio = folder / "audio"
+    assert findings["missing clips"].detail == f"1 of 8 labels has no clip in {audio}"
+    assert findings["clips without a label"].detail == f"1 file in {audio} has no label and is not used"
+    (audio / "1_61.wav").unlink()
+    write(audio / "9_98.wav", voice(SECONDS, 16_000, 51))
+    findings = found(folder)
+    assert findings["missing clips"].detail == f"2 of 8 labels have no clip in {audio}"
+    assert findings["clips without a label"].detail == f"2 files in {audio} have no label and are not used"
+
+
+@pytest.mark.parametrize(
+    ("n_bad", "verdict"), [(1, "1 thing is not as it should be"), (2, "2 things are not as they should be")]
+)
+def test_the_verdict_counts_in_the_right_number(capsys, n_bad, verdict):
+    show(Report((Finding("own", "clips", State.broken, "bad"),) * n_bad))
+    assert capsys.readouterr().out.splitlines()[-1] == f"{verdict}: own: clips"
 
 
 def test_a_clip_without_a_record_among_others_that_have_one_is_ones_own(folder):
@@ -241,7 +282,7 @@ def test_shows_and_speakers_of_one_class_are_noted(folder):
     findings = found(folder)
     assert (
         findings["shows of one class"].detail
-        == "1 of 2 shows have one class only and give it away: ONE (4 of 4 sarcastic)"
+        == "1 of 2 shows has one class only and gives it away: ONE (4 of 4 sarcastic)"
     )
     assert findings["speakers of one class"].detail.startswith(
         "2 of 4 speakers have one class only and give it away: ONE / A (2 of 2"

@@ -216,3 +216,101 @@ def test_who_reads_no_further_gets_no_traceback():
     assert result.stdout == "{"
     assert "Traceback" not in result.stderr
     assert "BrokenPipe" not in result.stderr
+
+
+PRINTING = {
+    "few": "console.exit_status(lambda: print('few'), [], 'config')",
+    "much": "console.exit_status(lambda: print('much' * 100_000), [], 'config')",
+    "rich": "console.exit_status(lambda: Console().print('rich'), [], 'config')",
+    "help": "console.train_status(None)",
+}
+
+
+@pytest.mark.parametrize("printing", PRINTING)
+def test_a_program_that_nobody_reads_ends_as_one_that_sigpipe_ended(printing):
+    """Little that is printed is held back until the program ends; Rich ends the program itself."""
+    script = (
+        "import sys; from rich.console import Console; from sarcasm import console; sys.stdin.read();"
+        f"sys.exit({PRINTING[printing]})"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", script, "--help"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=PROJECT
+    ) as process:  # fmt: skip
+        process.stdout.close()
+        process.stdin.close()
+        assert process.wait(timeout=60) == 141
+        assert process.stderr.read() == b""
+
+
+@pytest.mark.parametrize(
+    ("number", "advice"),
+    [
+        (errno.ENOENT, "put it there, or name another place"),
+        (errno.EISDIR, "a file is needed there: move the folder away, or name another place"),
+        (errno.ELOOP, "mend the link, or name another place"),
+        (errno.ENAMETOOLONG, "name another place"),
+        (errno.EIO, "see to that place, or name another"),
+    ],
+)
+def test_whatever_is_wrong_with_a_file_is_one_clear_line(capsys, number, advice):
+    def write() -> None:
+        raise OSError(number, "Wrong", "/data/clips/2_97.wav")
+
+    assert console.exit_status(write, [], "prepare") == 1
+    assert capsys.readouterr().err == f"error: /data/clips/2_97.wav: Wrong; {advice}\n"
+
+
+@pytest.mark.parametrize("names", [(), ("Wrong", 7)], ids=["no_file", "a_descriptor"])
+def test_an_error_that_names_no_file_is_our_own_mistake(names):
+    error = OSError(errno.EBADF, *names) if names else OSError("ours")
+
+    def fail() -> None:
+        raise error
+
+    with pytest.raises(OSError, match=re.escape(str(error))) as caught:
+        console.exit_status(fail, [], "prepare")
+    assert caught.value is error
+
+
+def run_sarcasm(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "sarcasm.cli", *arguments],
+        cwd=PROJECT, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+
+
+COMMANDS = "(choose from prepare, check, probe, compare, repeat)"
+WRONG_WORDS = {
+    "chekk": f"there is no command chekk; did you mean check? {COMMANDS}; see sarcasm --help",
+    "xyz": f"there is no command xyz {COMMANDS}; see sarcasm --help",
+    "check --josn": "there is no --josn; did you mean --json?; see sarcasm check --help",
+    "check original --hlep": "there is no --hlep; did you mean --help?; see sarcasm check --help",
+    "check --xyz": "there is no --xyz; see sarcasm check --help",
+    "--json check": "there is no --json before the command; write it after; see sarcasm check --help",
+    "prepare vggish --forec": "there is no --forec; did you mean --force?; see sarcasm prepare --help",
+    "prepare": "the following arguments are required: TARGET; see sarcasm prepare --help",
+    "prepare vggish --only 1_60": "--only: vggish has no clips to choose from; leave it out",
+    "prepare original --only 1_60,1_67 --dry-run": "--only: keys are separated by blanks, not commas; write --only 1_60 1_67",
+    "prepare all --only 1_60, 1_67 --dry-run": "--only: keys are separated by blanks, not commas; write --only 1_60 1_67",
+}
+
+
+@pytest.mark.parametrize("words", WRONG_WORDS)
+def test_a_wrong_word_names_the_right_one_and_exits_with_2(words):
+    result = run_sarcasm(*words.split())
+    assert (result.returncode, result.stdout, result.stderr) == (2, "", f"error: {WRONG_WORDS[words]}\n")
+
+
+def test_a_key_that_labels_do_not_have_exits_with_2_wherever_they_are(tmp_path):
+    labels = tmp_path / "labels.json"
+    labels.write_text(json.dumps({"1_60": entry(), "1_61": entry(sarcasm=False)}), encoding="utf-8")
+    options = [
+        f"data_dir={tmp_path / 'data'}", f"source.mustard_labels.url={labels}", "source.mustard_labels.bytes=null",
+        "source.mustard_labels.sha256=null", f"source.mustard_videos.url={tmp_path}",
+    ]  # fmt: skip
+    expected = f"error: --only: {tmp_path}/data/mustard/sarcasm_data.json has no '1_6x'; did you mean 1_61?\n"
+    for _ in ("fetched in this call", "there"):
+        result = run_sarcasm("prepare", "original", "--only", "1_6x", *options)
+        assert result.returncode == 2
+        assert result.stderr.endswith(expected)
+        assert (tmp_path / "data" / "mustard" / "sarcasm_data.json").is_file()

@@ -154,9 +154,8 @@ def _of_sound(dataset: Dataset, corpus: Corpus, heard: Mapping[str, _Heard]) -> 
             fix = _remake(paths, others) if state is State.broken else ""
             yield Finding(dataset.name, what, state, detail, fix, tuple(others))
         if as_source:
-            sources = "its source is" if len(as_source) == 1 else "their sources are"
-            labels = "its label" if len(as_source) == 1 else "their labels"
-            fix = f"{sources} like that; take {labels} out, or give another source"
+            they, labels = ("it", "its label") if len(as_source) == 1 else ("they", "their labels")
+            fix = f"{they} would be made so again; take {labels} out, or give another source"
             yield Finding(dataset.name, what, State.note, detail, fix, tuple(as_source))
     yield from _of_rates(dataset, sound)
     yield from _of_twins(dataset, sound, prepared)
