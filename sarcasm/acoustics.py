@@ -53,7 +53,6 @@ MASK_POWER = 2.0
 
 SHORTEST_SAMPLES = 1_600
 """At 16 kHz, 0.1 s: one window, and some samples more for the hops."""
-N_FEATURES = 2 * N_MFCC + 2 * N_MELS + 1
 
 
 def names() -> list[str]:

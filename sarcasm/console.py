@@ -208,10 +208,9 @@ def say_summary(facts: Mapping[str, str], result: Result, run_id: str, where: st
     """Print what was run, the scores above the baselines, what can be said of them, and how to look at the run, on
     stdout.
     """
-    from rich.console import Console
     from rich.table import Table
 
-    console = Console(highlight=False, markup=False)
+    console = _stdout()
     for name, value in facts.items():
         console.print(f"{name:>10}  {value}", soft_wrap=True)
     if rows := fits_table(result):
@@ -244,10 +243,9 @@ def say_comparison(
     runs: Sequence[Recorded], pairs: Sequence[compare.Pair], differing: Mapping[str, Sequence[Any]]
 ) -> None:
     """Print the runs, the options that differ, each pair's numbers, and what can be claimed, on stdout."""
-    from rich.console import Console
     from rich.table import Table
 
-    console, called = Console(highlight=False, markup=False), compare.letters(runs)
+    console, called = _stdout(), compare.letters(runs)
     for run in runs:
         console.print(f"{called[run.run_id]:>2}  {run.run_id[:8]}  {run.run_name}", soft_wrap=True)
     console.print()
@@ -285,9 +283,7 @@ def say_comparison(
 
 def say_repetition(first: str, again: str, found: Repetition) -> None:
     """Print whether a run came out the same again, on stdout."""
-    from rich.console import Console
-
-    console = Console(highlight=False, markup=False)
+    console = _stdout()
     compared = f"{found.n_losses} losses, {found.n_metrics} metrics and {found.n_decisions} predictions"
     if not found.differences:
         console.print(f"Repeated: all {compared} of run {again} equal those of {first} to the bit.", soft_wrap=True)
@@ -302,10 +298,9 @@ def say_repetition(first: str, again: str, found: Repetition) -> None:
 
 def say_probe(named: Sequence[Named], alone: Deaf, split: str, run_id: str, where: str) -> None:
     """Print what else the embeddings tell, on stdout."""
-    from rich.console import Console
     from rich.table import Table
 
-    console = Console(highlight=False, markup=False)
+    console = _stdout()
     table = Table(
         "who speaks, and where",
         "classes",
@@ -344,7 +339,15 @@ def _numbers(scores: Scores) -> list[str]:
     return [f"{getattr(scores, metric):.3f}" for metric in METRICS]
 
 
+def _stdout() -> Any:
+    """Rich's console, for which nothing in a name or path is a colour or a number."""
+    from rich.console import Console
+
+    return Console(highlight=False, markup=False)
+
+
 def _stderr() -> Any:
+    """The same on stderr; lines end where they end."""
     from rich.console import Console
 
     return Console(stderr=True, soft_wrap=True, highlight=False, markup=False)

@@ -20,7 +20,7 @@ from omegaconf import MISSING
 from sarcasm.errors import ConfigError, TrainingError
 from sarcasm.logits import N_LOGITS, one_hot
 from sarcasm.options import option
-from sarcasm.tensorflow_runtime import building_a_graph, load_tensorflow
+from sarcasm.tensorflow_runtime import building_a_graph, load_tensorflow, load_weights
 
 LogStep = Callable[[int, dict[str, float]], None]
 """Called after every step with its number, from 0, and the metrics of it."""
@@ -128,11 +128,8 @@ class Model:
         Returns:
             float32 [n, 2]: sarcastic, not sarcastic.
         """
-        n_at_once = max(1, VALUES_AT_ONCE // int(np.prod(self.shape)))
         with self._opened() as (session, features, logits):
-            parts = [
-                session.run(logits, {features: X[start : start + n_at_once]}) for start in range(0, len(X), n_at_once)
-            ]
+            parts = [session.run(logits, {features: X[part]}) for part in _parts(X)]
         return np.concatenate(parts) if parts else np.empty((0, N_LOGITS), np.float32)
 
     def save(self, folder: Path) -> None:
@@ -163,16 +160,6 @@ class Model:
                 logits = self.build(features)
             load_weights(session, self.weights)
             yield session, features, logits
-
-
-def load_weights(session: Any, weights: Mapping[str, np.ndarray]) -> None:
-    """Give the variables of a session's graph these values, by name."""
-    tf = load_tensorflow().compat.v1
-    for variable in tf.global_variables():
-        if variable.op.name in weights:
-            # In place of what it would be drawn from; `variable.load` does the same, and warns of its end.
-            drawn = variable.initializer.inputs[1]
-            session.run(variable.initializer, {drawn: weights[variable.op.name]})
 
 
 def fit_network(
@@ -279,11 +266,7 @@ class _Watched:
     def look(self, session: Any, variables: list[Any], step: int) -> float:
         """The loss after a step's update."""
         X, y = self._validation.X, one_hot(self._validation.y)
-        n_at_once = max(1, VALUES_AT_ONCE // int(np.prod(X.shape[1:])))
-        sums = [
-            session.run(self._sum, {self._X: X[start : start + n_at_once], self._y: y[start : start + n_at_once]})
-            for start in range(0, len(X), n_at_once)
-        ]
+        sums = [session.run(self._sum, {self._X: X[part], self._y: y[part]}) for part in _parts(X)]
         loss = float(np.sum(sums)) / y.size
         is_lowest = loss < min(self.losses.values(), default=np.inf)
         self.losses[step] = loss
@@ -292,6 +275,12 @@ class _Watched:
             self.best = session.run(variables) if is_lowest else self.best
             self.is_over = self._n_since_best >= self._patience
         return loss
+
+
+def _parts(X: np.ndarray) -> Iterator[slice]:
+    """Rows [n, ...] in parts that a network takes at a time."""
+    n_at_once = max(1, VALUES_AT_ONCE // int(np.prod(X.shape[1:])))
+    return (slice(start, start + n_at_once) for start in range(0, len(X), n_at_once))
 
 
 def balanced_weights(y: np.ndarray) -> np.ndarray:

@@ -112,10 +112,10 @@ def _of_files(dataset: Dataset, corpus: Corpus) -> Iterator[Finding]:
     folder = _folder(corpus)
     if corpus.missing:
         n_all = len(corpus.missing) + len(corpus.utterances)
-        few = {id_: folder / f"{id_}.wav" for id_ in corpus.missing if len(corpus.missing) <= FEW_CLIPS}
-        fix = (_remake(few, few) if few and how_to_prepare(folder) else how_to_prepare(folder)) or (
-            "put the files there, or take the labels out"
-        )
+        fix = how_to_prepare(folder)
+        if fix and len(corpus.missing) <= FEW_CLIPS:
+            fix = _remake({id_: folder / f"{id_}.wav" for id_ in corpus.missing}, corpus.missing)
+        fix = fix or "put the files there, or take the labels out"
         detail = f"{len(corpus.missing)} of {n_all} labels {_have(corpus.missing)} no clip in {folder}"
         yield Finding(dataset.name, "missing clips", State.broken, detail, fix, corpus.missing)
     if corpus.unlabelled:

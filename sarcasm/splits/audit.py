@@ -94,10 +94,14 @@ class Audit:
         found = {id_ for each in self.overlaps if (each.kind, each.sides) == (kind, sides) for id_ in each.shared}
         return tuple(sorted(found))
 
+    def n_first(self, sides: str = "test/seen") -> int:
+        """Utterances on the first of two sides, over all folds."""
+        return sum(each.n_first for each in self.overlaps if (each.kind, each.sides) == ("utterances", sides))
+
     @property
     def n_tested(self) -> int:
         """Utterances that are tested, over all folds."""
-        return sum(each.n_first for each in self.overlaps if (each.kind, each.sides) == ("utterances", "test/seen"))
+        return self.n_first()
 
     @property
     def is_leaky(self) -> bool:
@@ -225,8 +229,7 @@ def _balances(fold: str, side: str, rows: np.ndarray, table: Table) -> list[Bala
 
 
 def _sentence(found: Audit, kind: str, sides: str) -> str:
-    shared, first = found.shared(kind, sides), sides.partition("/")[0]
-    n_first = sum(each.n_first for each in found.overlaps if (each.kind, each.sides) == (kind, sides))
+    shared, n_first, first = found.shared(kind, sides), found.n_first(sides), sides.partition("/")[0]
     if kind == "utterances":
         return f"parts of {len(shared)} of the {n_first} {first} utterances were heard in training."
     named = ", ".join(shared[:MOST_NAMED]) + (" ..." if len(shared) > MOST_NAMED else "")

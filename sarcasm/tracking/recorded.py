@@ -18,8 +18,6 @@ from sarcasm.tracking.store import Store, open_store
 
 FEWEST_CHARACTERS = 4
 """Of an id that is cut short."""
-MOST_POINTS = 25_000
-"""Of a metric's history that a server gives at a time."""
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from sarcasm.tensorflow_runtime import building_a_graph, load_tensorflow, load_tf_slim
+from sarcasm.tensorflow_runtime import building_a_graph, load_tensorflow, load_tf_slim, load_weights
 from sarcasm.vggish import constants as c
 from sarcasm.vggish.checkpoint import Weights
 
@@ -75,10 +75,7 @@ class GraphNetwork:
             self._examples = tf.placeholder(tf.float32, [None, c.EXAMPLE_FRAMES, c.N_MEL_BANDS])
             self._embeddings = embeddings_of(self._examples, layer)
             self._session = tf.Session(graph=graph)
-            for variable in tf.global_variables("vggish/"):
-                # In place of what it would be drawn from; `variable.load` does the same, and warns of its end.
-                drawn = variable.initializer.inputs[1]
-                self._session.run(variable.initializer, {drawn: weights[variable.op.name]})
+            load_weights(self._session, weights)
 
     def embed(self, examples: np.ndarray) -> np.ndarray:
         """Examples float32 [n, 96, 64] -> embeddings float32 [n, D], all n at once."""
