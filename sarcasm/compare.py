@@ -184,7 +184,7 @@ def _claim(pair: Pair, n_pairs: int, called: Mapping[str, str]) -> str:
     size = f"{abs(result.difference):.3f} of weighted F"
     if pair.leaky:
         whose = " and ".join(called[run.run_id] for run in pair.leaky)
-        heard = f"{whose} was tested on what it had heard in training"
+        heard = f"{whose} heard in training what {'it was' if len(pair.leaky) == 1 else 'they were'} tested on"
         return f"Cannot be claimed: {names}, by {size}: {heard} ({p}{corrected})."
     if pair.is_claimed:
         return f"Can be claimed: {names}, by {size} ({p}{corrected})."

@@ -156,7 +156,7 @@ def test_nothing_is_claimed_of_a_run_that_was_tested_on_what_it_had_heard():
     (pair,) = compared(table, SVM(name="svm", C=1.0, gamma="1e6"), SMALL, split=EXAMPLE)
     assert pair.p_permutation < 0.01
     assert not pair.is_claimed
-    assert "A and B was tested on what it had heard" in compare.claims([pair], {"run0": "A", "run1": "B"})[0]
+    assert "A and B heard in training what they were tested on" in compare.claims([pair], {"run0": "A", "run1": "B"})[0]
 
 
 def test_with_few_speakers_nothing_can_be_shown_and_this_is_said():
