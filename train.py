@@ -50,14 +50,19 @@ def run(config: Config, cfg: DictConfig, tags: Mapping[str, str] | None = None) 
     # Here, not above: --help and --cfg must answer without loading TensorFlow.
     from sarcasm import embeddings, report, scoring, splits, tracking
 
-    corpus = config.dataset.read()
     name, options, protocol = run_name(config), leaves(cfg), {"split.protocol": config.split.name}
-    with tracking.start(
-        config.tracking, PROJECT, run_name=name, params=options, tags={**protocol, **(tags or {})}
-    ) as tracked:
+    read = config.dataset.read()
+    with (
+        tracking.start(
+            config.tracking, PROJECT, run_name=name, params=options, tags={**protocol, **(tags or {})}
+        ) as tracked,
+        config.store.open() as store,
+    ):
+        corpus = replace(read, hash_files=store.hashes)
         reading = embeddings.Reading(config.resampler, config.dataset.bad_clips, config.dataset.short_clips)
         with tracked.time("embed"), console.track("embedding") as track:
-            table = embeddings.tabulate(corpus, config.embedding, config.pca, reading, track).pooled(config.pool)
+            table = embeddings.tabulate(corpus, config.embedding, config.pca, reading, store, track)
+            table = table.pooled(config.pool)
 
         share, seeds = config.trainer.validation_share, config.fit_seeds
         folds = config.split.folds(table, config.seed)
@@ -72,8 +77,10 @@ def run(config: Config, cfg: DictConfig, tags: Mapping[str, str] | None = None) 
         with tracked.time("augment"), console.track("copying") as track:
             trained_on = np.unique(np.concatenate([fold.train for fold in folds]))
             copies = embeddings.tabulate_copies(
-                corpus, table, trained_on, config.embedding, config.pca, reading, config.augment, config.seed, track
-            ).pooled(config.pool)
+                corpus, table, trained_on, config.embedding, config.pca, reading, config.augment, config.seed, store,
+                track,
+            ).pooled(config.pool)  # fmt: skip
+        tracked.log_metrics({"store/hits": store.n_hits, "store/misses": store.n_misses})
 
         fits = [(fold, seed) for seed in seeds for fold in folds]
         of_fit = protocol | {"split.leaky": str(audit.is_leaky).lower()}
@@ -103,7 +110,7 @@ def run(config: Config, cfg: DictConfig, tags: Mapping[str, str] | None = None) 
         with tracked.time("report"), TemporaryDirectory() as folder:
             report.write(Path(folder), name, facts, cautions, losses, result, run_ids, table, options)
             tracked.log_folder(Path(folder))
-    console.say_summary(facts, result, tracked.run_id, tracked.where)
+    console.say_summary(facts | {"store": store.summary}, result, tracked.run_id, tracked.where)
     return tracked.run_id
 
 

@@ -5,6 +5,7 @@ sarcasm check denoised                    whether it is fit for use
 sarcasm probe dataset=denoised            what else the embeddings tell
 sarcasm compare RUN RUN                   what can be claimed of their difference
 sarcasm repeat RUN                        whether it comes out the same again
+sarcasm store info                        what is kept of embeddings, and what to do about it
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import re
 import runpy
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -25,6 +27,10 @@ from sarcasm.project import PROJECT
 
 if TYPE_CHECKING:
     from sarcasm.tracking import Tracking
+
+
+ACTIONS = ("info", "verify", "prune", "clear")
+"""Of `sarcasm store`."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -131,6 +137,22 @@ def _parser() -> _Parser:
     _add_runs(repeat, "one", 1)
     repeat.epilog = "tracking.uri=... names another store, dataset.audio_dir=... and so on where the files lie now."
     repeat.set_defaults(run=_repeat, config="config", n_runs=1)
+
+    store = commands.add_parser(
+        "store",
+        help="look after the store of embeddings",
+        description="info: what is kept, by recipe. verify: compare every entry with its checksum, drop those that are"
+        " damaged, and say so with exit status 1. prune: drop what is no longer used. clear: drop everything. What is"
+        " dropped is computed again by the run that needs it; other runs may go on meanwhile.",
+    )
+    store.add_argument("action", type=_one_of("action", ACTIONS), metavar="ACTION", help=", ".join(ACTIONS))
+    store.add_argument("--json", action="store_true", help="with info: print it as JSON")
+    store.add_argument("--unused-days", type=_number_of(int), metavar="N", help="with prune: not used for N days")
+    store.add_argument(
+        "--max-gb", type=_number_of(float), metavar="X", help="with prune: the least recently used, down to X GB"
+    )
+    store.set_defaults(run=_store_action, config="config", overrides=[])
+    store.epilog = "store.path=... names another file."
     for command in commands.choices.values():
         command.set_defaults(parser=command)
     parser.set_defaults(commands=list(commands.choices))
@@ -160,6 +182,20 @@ def _one_of(what: str, known: Sequence[str]) -> Callable[[str], str]:
         if word not in known:
             raise argparse.ArgumentTypeError(_no_such(what, word, known))
         return word
+
+    return checked
+
+
+def _number_of(kind: Callable[[str], float]) -> Callable[[str], float]:
+    def checked(word: str) -> float:
+        try:
+            number = kind(word)
+        except ValueError:
+            number = -1
+        if not 0 <= number < float("inf"):
+            what = "whole number" if kind is int else "number"
+            raise argparse.ArgumentTypeError(f"a {what} of 0 or more is needed, not {word}")
+        return number
 
     return checked
 
@@ -287,13 +323,19 @@ def _probe(parsed: argparse.Namespace) -> int:
     config = parse(cfg)
     if config.embedding.is_trained:
         raise ConfigError("embedding.train=true: sarcasm probe looks at embeddings as they are; leave it false")
-    corpus = config.dataset.read()
-    name, tags = f"probe-{run_name(config)}", {"probe": "true", "dataset.fingerprint": corpus.fingerprint}
-    with tracking.start(config.tracking, PROJECT, run_name=name, params=leaves(cfg), tags=tags) as tracked:
+    read = config.dataset.read()
+    name, options = f"probe-{run_name(config)}", leaves(cfg)
+    with (
+        tracking.start(config.tracking, PROJECT, run_name=name, params=options, tags={"probe": "true"}) as tracked,
+        config.store.open() as store,
+    ):
+        corpus = replace(read, hash_files=store.hashes)
         reading = embeddings.Reading(config.resampler, config.dataset.bad_clips, config.dataset.short_clips)
         with console.track("embedding") as track:
-            table = embeddings.tabulate(corpus, config.embedding, config.pca, reading, track).pooled(config.pool)
-        tracked.log_tags({"embedding.weights": table.weights})
+            table = embeddings.tabulate(corpus, config.embedding, config.pca, reading, store, track)
+            table = table.pooled(config.pool)
+        tracked.log_tags({"dataset.fingerprint": corpus.fingerprint, "embedding.weights": table.weights})
+        tracked.log_metrics({"store/hits": store.n_hits, "store/misses": store.n_misses})
         named = []
         for target in ("speaker", "show"):
             with console.track(target) as track_names:
@@ -306,6 +348,40 @@ def _probe(parsed: argparse.Namespace) -> int:
     made_up = "The clips are made up: the numbers show that everything works, and nothing else."
     console.say_cautions([made_up] if corpus.is_made_up else [])
     console.say_probe(found, deaf, config.split.name, tracked.run_id, tracked.where)
+    return console.DONE
+
+
+def _store_action(parsed: argparse.Namespace) -> int:
+    import json
+    from dataclasses import asdict
+
+    from sarcasm.store import upkeep
+
+    if wrong := [word for word in parsed.overrides if not word.startswith("store.path=")]:
+        raise ConfigError(f"{wrong[0]}: only store.path=FILE can be given here")
+    limits = {"--unused-days": parsed.unused_days, "--max-gb": parsed.max_gb}
+    given = [flag for flag, value in limits.items() if value is not None]
+    if given and parsed.action != "prune":
+        raise ConfigError(f"{given[0]}: only sarcasm store prune takes it")
+    if not given and parsed.action == "prune":
+        raise ConfigError("sarcasm store prune needs --unused-days N, --max-gb X or both; clear drops everything")
+    if parsed.json and parsed.action != "info":
+        raise ConfigError("--json: only sarcasm store info takes it")
+    path = Path(parse(compose("config", parsed.overrides)).store.path or "")
+    if parsed.action == "info":
+        found = upkeep.info(path)
+        if parsed.json:
+            print(json.dumps(asdict(found), indent=2, default=str))  # noqa: T201
+        else:
+            console.say_store(found)
+    elif parsed.action == "verify":
+        verified = upkeep.verify(path)
+        console.say_verified(path, verified)
+        return console.FAILED if verified.n_dropped or verified.complaints else console.DONE
+    else:
+        largest = None if parsed.max_gb is None else int(parsed.max_gb * 1e9)
+        gone = upkeep.clear(path) if parsed.action == "clear" else upkeep.prune(path, parsed.unused_days, largest)
+        console.say_dropped(path, gone)
     return console.DONE
 
 

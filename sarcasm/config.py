@@ -33,6 +33,7 @@ from sarcasm.project import PROJECT
 from sarcasm.resampling import Resampler
 from sarcasm.scoring import Decision
 from sarcasm.splits import Split
+from sarcasm.store import Keeping
 from sarcasm.tracking import Tracking
 
 PATHS = (
@@ -44,8 +45,8 @@ PATHS = (
     "pca.params",
 )
 """Options that say where things lie."""
-NOT_IDENTITY = ("tracking.", *PATHS, "split.audit")
-"""Options that cannot change a result: where things lie (their content is tagged) and how runs are recorded."""
+NOT_IDENTITY = ("tracking.", "store.", "embedding.workers", *PATHS, "split.audit")
+"""Options that cannot change a result: where things lie (their content is tagged), where a run is made and recorded."""
 
 
 @dataclass
@@ -59,6 +60,7 @@ class Config:
     head: Head = MISSING
     split: Split = MISSING
     trainer: Adam = MISSING
+    store: Keeping = MISSING
     tracking: Tracking = MISSING
     resampler: Resampler = MISSING
     pool: Pool = MISSING

@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 from typing import Any, TypeVar
 
 from hydra.core.hydra_config import HydraConfig
@@ -28,6 +29,7 @@ from sarcasm.probe import Deaf, Named
 from sarcasm.repeat import Repetition
 from sarcasm.report.words import SURE, certainty, fits_table
 from sarcasm.scoring import METRICS, Result, Scores, gain, verdict
+from sarcasm.store.upkeep import Dropped, Info, Verified
 from sarcasm.tracking import Recorded, sweep
 
 _stopped: list[SarcasmError] = []
@@ -333,6 +335,37 @@ def say_probe(named: Sequence[Named], alone: Deaf, split: str, run_id: str, wher
         f" ({interval.low:.3f} to {interval.high:.3f}), AUROC {scores.auroc:.3f}.", soft_wrap=True,
     )  # fmt: skip
     console.print(f"Run {run_id}; to look at it: {where}", soft_wrap=True)
+
+
+def say_store(found: Info) -> None:
+    """Print what a store holds, on stdout."""
+    from rich.table import Table
+
+    console = _stdout()
+    console.print(f"{found.path}: {found.n_bytes / 1e6:.1f} MB, hashes of {found.n_files} files", soft_wrap=True)
+    for kept in found.kept:
+        table = Table(show_header=False, box=None, padding=(0, 1))
+        table.add_row("entries", f"{kept.n_entries}, {kept.n_bytes / 1e6:.1f} MB, last used {kept.last_used}")
+        for name, value in kept.recipe.items():
+            text = ", ".join(f"{key} {each}" for key, each in value.items()) if isinstance(value, dict) else str(value)
+            table.add_row(name, text)
+        console.print()
+        console.print(table)
+
+
+def say_verified(path: Path, found: Verified) -> None:
+    """Print whether a store is as it was written, on stdout."""
+    console = _stdout()
+    damaged = f"; {found.n_dropped} were damaged and are dropped" if found.n_dropped else ""
+    console.print(f"{path}: {found.n_whole} entries are as they were written{damaged}", soft_wrap=True)
+    for complaint in found.complaints:
+        console.print(f"The file is damaged ({complaint}); the next run mends it", soft_wrap=True)
+
+
+def say_dropped(path: Path, gone: Dropped) -> None:
+    """Print what was dropped from a store, on stdout."""
+    n = "1 entry" if gone.n_entries == 1 else f"{gone.n_entries} entries"
+    _stdout().print(f"{path}: {n} of {gone.n_bytes / 1e6:.1f} MB dropped", soft_wrap=True)
 
 
 def _numbers(scores: Scores) -> list[str]:

@@ -37,6 +37,10 @@ class TrackingError(SarcasmError):
     """A tracking store that cannot be opened, written to or reached."""
 
 
+class StoreError(SarcasmError):
+    """A store of embeddings that is not there, or cannot be read or written."""
+
+
 class SourceError(SarcasmError):
     """A file that cannot be fetched, or is not what it should be: wrong length or hash, a hostile archive."""
 

@@ -10,8 +10,11 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cache
 from itertools import count
 from pathlib import Path
@@ -21,6 +24,9 @@ from sarcasm.errors import BusyError
 
 PART = ".part"
 LOCK = ".lock"
+HASHING_THREADS = 4
+SETTLING_SECONDS = 2.0
+"""The coarsest dates of a file system in use (FAT)."""
 Found = TypeVar("Found")
 
 
@@ -57,6 +63,44 @@ def sha256(path: Path) -> str:
     """
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def hash_files(paths: Sequence[Path]) -> list[str | None]:
+    """SHA-256 of each file; None where it is no regular file or cannot be read."""
+    with ThreadPoolExecutor(HASHING_THREADS) as threads:
+        return list(threads.map(_hash_or_none, paths))
+
+
+def _hash_or_none(path: Path) -> str | None:
+    try:
+        # Opening a pipe would wait for someone to write into it.
+        return sha256(path) if path.is_file() else None
+    except OSError:
+        return None
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """What tells a file from a changed one without reading it.
+
+    Attributes:
+        text: inode, size, and the dates of its last change, to the nanosecond; that of the inode no program can set.
+        is_settled: whether that was long enough ago that a later change must have another date.
+    """
+
+    text: str
+    is_settled: bool
+
+
+def stamp(path: Path) -> Stamp | None:
+    """The stamp of a file; None where there is none."""
+    try:
+        status = path.stat()
+    except (OSError, ValueError):
+        return None
+    text = f"{status.st_ino}:{status.st_size}:{status.st_mtime_ns}:{status.st_ctime_ns}"
+    newest = max(status.st_mtime_ns, status.st_ctime_ns) / 1e9
+    return Stamp(text, time.time() - newest > SETTLING_SECONDS)
 
 
 def once_a_version(look: Callable[[Path], Found]) -> Callable[[Path], Found]:

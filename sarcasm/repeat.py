@@ -11,14 +11,18 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from sarcasm.config import restored
+from sarcasm.embeddings import Workers
 from sarcasm.errors import ConfigError, SarcasmError
+from sarcasm.store import Keeping
 from sarcasm.tracking import Recorded
 
 CONTENT = ("dataset.fingerprint", "embedding.weights", "pca.parameters", "config.hash")
 STEPPED = ("train/loss", "validation/loss")
 """Metrics that have a value for each step, or each epoch."""
-SECONDS = "time/"
-"""Beginning of the only metrics that a repetition need not repeat."""
+OF_THE_TIME = ("time/", "store/")
+"""Beginnings of the only metrics that a repetition need not repeat: how long it took, and what was kept by then."""
+NOT_REPEATED = ("tracking", "store")
+"""Groups of options that are chosen anew."""
 
 
 @dataclass(frozen=True)
@@ -71,10 +75,12 @@ def recorded_config(run: Recorded, tracking: Any, moved: Sequence[str] = ()) -> 
     if "config.schemas" not in run.tags:
         raise SarcasmError(f"run {run.run_id} ({run.run_name}) does not say of what choices it was made; run it anew")
     values = cast(DictConfig, OmegaConf.create(run.text("config.yaml")))
-    values.pop("tracking", None)
+    for group in NOT_REPEATED:
+        values.pop(group, None)
     chosen: Mapping[str, str] = json.loads(run.tags["config.schemas"])
-    cfg = restored(values, {group: schema for group, schema in chosen.items() if group != "tracking"})
-    cfg.tracking = tracking
+    cfg = restored(values, {group: schema for group, schema in chosen.items() if group not in NOT_REPEATED})
+    # Computed here and anew: what is kept would repeat itself.
+    cfg.tracking, cfg.store, cfg.embedding.workers = tracking, Keeping(enabled=False, path=None), Workers.local
     try:
         return cast(DictConfig, OmegaConf.merge(cfg, OmegaConf.from_dotlist(list(moved))))
     except OmegaConfBaseException as error:
@@ -99,7 +105,7 @@ def differences(first: Recorded, second: Recorded) -> Repetition:
             losses, again = one.history(curve), other.history(curve)
             n_losses += len(losses)
             found += _unlike_losses(f"{name}: {curve}", losses, again)
-        keys = sorted(key for key in one.metrics.keys() | other.metrics.keys() if not key.startswith(SECONDS))
+        keys = sorted(key for key in one.metrics.keys() | other.metrics.keys() if not key.startswith(OF_THE_TIME))
         n_metrics += len(keys)
         found += [
             Difference(f"{name}: {key}", one.metrics.get(key), other.metrics.get(key))

@@ -22,6 +22,15 @@ pytest_plugins = ["tests.vggish_fixtures", "tests.tracking_fixtures", "tests.vid
 RunTrain = Callable[..., subprocess.CompletedProcess[str]]
 
 
+@pytest.fixture(scope="session", autouse=True)
+def embeddings_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One store for all tests of this call, and all processes that run them: what one has embedded, the others find."""
+    base = tmp_path_factory.getbasetemp()
+    path = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "embeddings.db"
+    os.environ["SARCASM_STORE"] = str(path)
+    return path
+
+
 @pytest.fixture
 def rng() -> np.random.Generator:
     return np.random.default_rng(20190728)

@@ -11,6 +11,7 @@ from sarcasm.augmentation import NoAugmentation, Origin
 from sarcasm.corpus import BadClips, Corpus, ShortClips, Utterance
 from sarcasm.embeddings import PCA, Embedding, Pool, Reading, Unchanged, tabulate, tabulate_copies
 from sarcasm.resampling import Resampler
+from sarcasm.store import Store
 
 READING = Reading(Resampler.reference, BadClips.fail, ShortClips.pad)
 OFF = PCA(enabled=False, params=None)
@@ -40,8 +41,10 @@ def corpus(tmp_path, rng) -> Corpus:
 
 
 def copied(corpus, rows, augmentation, seed=0):
-    table = tabulate(corpus, Loudest("loudest"), OFF, READING)
-    return table, tabulate_copies(corpus, table, rows, Loudest("loudest"), OFF, READING, augmentation, seed)
+    table = tabulate(corpus, Loudest("loudest"), OFF, READING, Store(None))
+    return table, tabulate_copies(
+        corpus, table, rows, Loudest("loudest"), OFF, READING, augmentation, seed, Store(None)
+    )
 
 
 def test_only_what_is_trained_on_is_copied_three_times(corpus):

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from sarcasm.check.findings import Finding, State
 from sarcasm.errors import TrackingError
+from sarcasm.processors import n_processors
 from sarcasm.tensorflow_runtime import load_tensorflow
 from sarcasm.tracking import Tracking, open_store
 
@@ -33,7 +34,7 @@ def examine(tracking: Tracking, project: Path, places: Iterable[Path]) -> Iterat
     """
     yield _of_versions()
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 0
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    cores = n_processors()
     machine = (
         f"{_processor()}, {cores} cores, {memory / 1e9:.0f} GB of memory, {platform.system()} {platform.machine()}"
     )

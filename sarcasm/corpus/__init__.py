@@ -11,10 +11,11 @@ from sarcasm.corpus.mustard import Mustard
 from sarcasm.corpus.mustard_pp import MustardPP
 from sarcasm.corpus.provenance import MANIFEST
 from sarcasm.corpus.smoke import Smoke
-from sarcasm.corpus.utterance import Corpus, Utterance
+from sarcasm.corpus.utterance import UNREADABLE, Corpus, Utterance
 
 __all__ = [
     "MANIFEST",
+    "UNREADABLE",
     "BadClips",
     "Corpus",
     "Dataset",

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 from sarcasm.corpus.provenance import read_records
-from sarcasm.files import sha256
+from sarcasm.files import hash_files
 
-HASHING_THREADS = 4
 UNREADABLE = "unreadable"
 
 
@@ -48,19 +47,21 @@ class Corpus:
         missing: ids with a label but without a file, sorted.
         unlabelled: names of files without a label, sorted.
         is_made_up: whether the sound is synthesised.
+        hash_files: gives the SHA-256 of each file, None where it cannot be read; a store remembers them.
     """
 
     utterances: tuple[Utterance, ...]
     missing: tuple[str, ...] = ()
     unlabelled: tuple[str, ...] = ()
     is_made_up: bool = False
+    hash_files: Callable[[Sequence[Path]], Sequence[str | None]] = hash_files
 
     @cached_property
     def hashes(self) -> dict[str, str]:
         """Id -> SHA-256 of its file, or "unreadable": whoever needs its sound will say so."""
-        with ThreadPoolExecutor(HASHING_THREADS) as threads:
-            hashes = threads.map(_file_hash, (utterance.path for utterance in self.utterances))
-            return dict(zip((utterance.id for utterance in self.utterances), hashes, strict=True))
+        found = self.hash_files([utterance.path for utterance in self.utterances])
+        pairs = zip(self.utterances, found, strict=True)
+        return {utterance.id: sha256 or UNREADABLE for utterance, sha256 in pairs}
 
     @cached_property
     def changed(self) -> tuple[Utterance, ...]:
@@ -115,11 +116,3 @@ class Corpus:
             known += [utterance.text, utterance.split]
             whole.update(f"{json.dumps(known)}\n{self.hashes[utterance.id]}\n".encode())
         return f"sha256:{whole.hexdigest()}"
-
-
-def _file_hash(path: Path) -> str:
-    try:
-        # Opening a pipe would wait for someone to write into it.
-        return sha256(path) if path.is_file() else UNREADABLE
-    except OSError:
-        return UNREADABLE

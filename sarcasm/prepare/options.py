@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field
 
 from hydra.core.config_store import ConfigStore
@@ -12,6 +11,7 @@ from sarcasm.errors import ConfigError
 from sarcasm.prepare.denoise import Denoiser
 from sarcasm.prepare.sound import Extract
 from sarcasm.prepare.source import Source
+from sarcasm.processors import n_processors
 
 
 @dataclass
@@ -41,12 +41,7 @@ class Preparation:
     @property
     def n_workers(self) -> int:
         """Clips at a time."""
-        if self.workers:
-            return self.workers
-        if hasattr(os, "sched_getaffinity"):
-            # Those this process may use: in a container or a cluster's job fewer than the machine has.
-            return len(os.sched_getaffinity(0))
-        return os.cpu_count() or 1
+        return self.workers or n_processors()
 
 
 ConfigStore.instance().store(group="schema", name="preparation", node=Preparation)

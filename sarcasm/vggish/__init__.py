@@ -1,6 +1,6 @@
 """VGGish, faithful to the released one: waveform -> examples -> embeddings -> bytes. Knows no config and no corpus."""
 
-from sarcasm.vggish.checkpoint import fingerprint, random_weights, read_checkpoint
+from sarcasm.vggish.checkpoint import checkpoint_files, fingerprint, random_weights, read_checkpoint
 from sarcasm.vggish.constants import BLOCKS, EXAMPLE_SAMPLES, Layer
 from sarcasm.vggish.log_mel import n_examples, waveform_to_examples
 from sarcasm.vggish.model import Engine, VGGish
@@ -14,6 +14,7 @@ __all__ = [
     "Layer",
     "Postprocessor",
     "VGGish",
+    "checkpoint_files",
     "embeddings_of",
     "fingerprint",
     "n_examples",

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import glob
 import hashlib
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -15,6 +17,20 @@ from sarcasm.vggish.constants import LAYERS, variable_shapes
 
 Weights = Mapping[str, np.ndarray]
 """Name in the checkpoint -> float32 array, for the 18 variables of `variable_shapes`."""
+
+
+def checkpoint_files(checkpoint: Path) -> list[Path]:
+    """The files of a checkpoint: one, or those of a V2 prefix; none where there is no checkpoint."""
+    if checkpoint.suffix == ".index":
+        checkpoint = checkpoint.with_suffix("")
+    if checkpoint.exists():
+        return [checkpoint]
+    name = checkpoint.name
+    return sorted(path for path in checkpoint.parent.glob(f"{glob.escape(name)}.*") if _is_part(path.name, name))
+
+
+def _is_part(file: str, name: str) -> bool:
+    return re.fullmatch(r"index|data-\d+-of-\d+", file.removeprefix(f"{name}.")) is not None
 
 
 def read_checkpoint(checkpoint: Path) -> dict[str, np.ndarray]:

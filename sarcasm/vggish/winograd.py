@@ -29,7 +29,6 @@ Sources: Lavin and Gray, Fast Algorithms for Convolutional Neural Networks, CVPR
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -38,6 +37,7 @@ from types import TracebackType
 
 import numpy as np
 
+from sarcasm.processors import n_processors
 from sarcasm.vggish.constants import Layer
 
 FloatArray = np.ndarray
@@ -207,7 +207,7 @@ class WinogradNetwork:
         from sarcasm.vggish import winograd_kernels as kernels
 
         self._kernels = kernels
-        self._n_threads = _n_processors() if threads is None else threads
+        self._n_threads = n_processors() if threads is None else threads
         self._pool = ThreadPoolExecutor(self._n_threads, thread_name_prefix="vggish")
         self._lock = threading.Lock()
         first_weights, first_biases = _variables(weights, "conv1", FIRST_KERNEL)
@@ -309,8 +309,3 @@ def _images(n: int) -> list[FloatArray]:
     """What comes into each convolution, with the border of zeros that nobody writes to."""
     inputs = [zeros(n, height + 2, width + 2, shape[2]) for _, (height, width), shape, _ in CONVOLUTIONS]
     return [zeros(n, HEIGHT + 2, WIDTH + 2), *inputs]
-
-
-def _n_processors() -> int:
-    """Processors that this process may run on: a container or a scheduler may have left it fewer than there are."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

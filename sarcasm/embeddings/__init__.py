@@ -1,0 +1,23 @@
+"""Embeddings: of what clips, by which network, and the table that they make. One question a module."""
+
+from sarcasm.embeddings.embedding import Embedding, Network, Unchanged, Workers
+from sarcasm.embeddings.mfcc_stats import MfccStatistics
+from sarcasm.embeddings.pca import PCA
+from sarcasm.embeddings.table import Copies, Pool, Reading, Table, tabulate, tabulate_copies
+from sarcasm.embeddings.vggish import VGGishEmbedding
+
+__all__ = [
+    "PCA",
+    "Copies",
+    "Embedding",
+    "MfccStatistics",
+    "Network",
+    "Pool",
+    "Reading",
+    "Table",
+    "Unchanged",
+    "VGGishEmbedding",
+    "Workers",
+    "tabulate",
+    "tabulate_copies",
+]

@@ -1,0 +1,270 @@
+"""Clips -> embeddings, as a stream: what is kept is taken from the store, the rest is computed and kept as it comes.
+
+Threads read clips, change their rate and make examples, a bounded number of clips ahead; meanwhile the network takes
+examples across the borders of clips, so many at a time. Memory holds these clips and that batch, however large the
+corpus. What is made of a clip depends on the clip alone, whatever came before it and however many threads there are:
+to the bit with the fast network, within 1e-5 of an embedding's deviation with TensorFlow's (`embedding.engine=graph`),
+whose kernels sum in another order in another batch.
+
+What was computed of a clip is found again by the SHA-256 of its file and a recipe: options, weights, the libraries that
+decode, and the code itself.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from importlib.metadata import version
+from itertools import chain
+from pathlib import Path
+
+import numpy as np
+
+from sarcasm.audio import SAMPLE_RATE, read_waveform
+from sarcasm.augmentation import Augmentation, generator_of
+from sarcasm.embeddings.embedding import Embedding, Network, Workers
+from sarcasm.embeddings.sources import code_hash
+from sarcasm.errors import AudioError, WeightsError
+from sarcasm.files import sha256
+from sarcasm.loudness import envelope, level_db
+from sarcasm.processors import n_processors
+from sarcasm.resampling import Resampler
+from sarcasm.store import Store
+
+BATCH_EXAMPLES = 64
+"""Given to the network at a time."""
+AHEAD = 2
+"""Clips read ahead for each thread that reads."""
+MODULES = (
+    "sarcasm.audio",
+    "sarcasm.resampling",
+    "sarcasm.loudness",
+    "sarcasm.embeddings.embedding",
+    "sarcasm.embeddings.stream",
+)
+"""Whose code stands between any clip and its embeddings."""
+DECODERS = ("soundfile", "soxr")
+"""Distributions that do."""
+HEAD = np.dtype([("seconds", "<f8"), ("level", "<f8"), ("n_parts", "<i8"), ("n_columns", "<i8"), ("n_hops", "<i8")])
+"""How the bytes of what is embedded begin: numbers, and the sizes of the arrays that follow."""
+
+
+@dataclass(frozen=True)
+class Clip:
+    """A clip to embed.
+
+    Attributes:
+        number: of the clip, to tell its result by.
+        id: of its utterance.
+        path: the file.
+        sha256: of the file as it is known; None where it could not be read.
+    """
+
+    number: int
+    id: str
+    path: Path
+    sha256: str | None
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """What there is to know of a clip once it was read.
+
+    Attributes:
+        seconds: its length, before padding.
+        level: in dB of full scale, before padding.
+        envelope: float32 [n], see `sarcasm.loudness`.
+        parts: int64 [k], rows of each of its k waveforms: of the clip itself, or of each changed copy.
+        rows: float32 [sum(parts), D], embeddings; examples, before the network.
+    """
+
+    seconds: float
+    level: float
+    envelope: np.ndarray
+    parts: np.ndarray
+    rows: np.ndarray
+
+    def to_bytes(self) -> bytes:
+        """As the store keeps it."""
+        head = np.array((self.seconds, self.level, len(self.parts), self.rows.shape[1], len(self.envelope)), HEAD)
+        arrays = (self.parts.astype("<i8"), self.envelope.astype("<f4"), self.rows.astype("<f4"))
+        return head.tobytes() + b"".join(array.tobytes() for array in arrays)
+
+    @classmethod
+    def from_bytes(cls, kept: bytes) -> Embedded:
+        """The same again."""
+        head = np.frombuffer(kept, HEAD, 1)[0]
+        parts = np.frombuffer(kept, "<i8", head["n_parts"], HEAD.itemsize)
+        floats = np.frombuffer(kept, "<f4", offset=HEAD.itemsize + parts.nbytes)
+        rows = floats[head["n_hops"] :].reshape(-1, head["n_columns"])
+        return cls(float(head["seconds"]), float(head["level"]), floats[: head["n_hops"]], parts, rows)
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is done to each clip; it travels to other processes.
+
+    Attributes:
+        embedding: by which the clip is embedded.
+        resampler: how other rates are brought to 16 kHz.
+        may_be_random: whether random weights may stand in for released ones.
+        augmentation: None for the clip itself, or what changed copies are made of it.
+        seed: of what is drawn for the copies.
+    """
+
+    embedding: Embedding
+    resampler: Resampler
+    may_be_random: bool
+    augmentation: Augmentation | None = None
+    seed: int = 0
+
+    def read(self, clip: Clip) -> Embedded:
+        """Read a clip and make examples of it, which stand in place of the rows.
+
+        Raises:
+            AudioError: it cannot be used, or is not what it was when its hash was taken.
+        """
+        waveform = read_waveform(clip.path, self.resampler, clip.id)
+        if clip.sha256 is None or sha256(clip.path) != clip.sha256:
+            raise AudioError(f"clip {clip.id}: {clip.path} was changed while it was being read; run again")
+        generator = generator_of(self.seed, clip.id)
+        waveforms = self.augmentation.copies(waveform, generator) if self.augmentation else [waveform]
+        shortest = self.embedding.shortest_samples
+        examples = [self.embedding.examples(np.pad(each, (0, max(0, shortest - len(each))))) for each in waveforms]
+        parts = np.array([len(each) for each in examples], np.int64)
+        rows = examples[0] if len(examples) == 1 else np.concatenate(examples)
+        return Embedded(len(waveform) / SAMPLE_RATE, level_db(waveform), envelope(waveform), parts, rows)
+
+    def key(self, clip: Clip) -> str:
+        """What of: the file's content; what is drawn for copies depends on the id too."""
+        return f"{clip.sha256} {clip.id}" if self.augmentation else f"{clip.sha256}"
+
+    def recipe(self, weights: str) -> str:
+        """How: everything but the clip that can change a value, as JSON."""
+        embedding, augmentation = self.embedding, self.augmentation
+        modules, libraries = (*MODULES, *embedding.modules), (*DECODERS, *embedding.libraries)
+        made: dict[str, object] = {}
+        if augmentation:
+            made = {"augment": {"class": type(augmentation).__qualname__, **asdict(augmentation)}, "seed": self.seed}
+            modules, libraries = (*modules, type(augmentation).__module__), (*libraries, "librosa")
+        recipe = {
+            "embedding": type(embedding).__qualname__,
+            **embedding.recipe,
+            "weights": weights,
+            "resampler": self.resampler.value,
+            **made,
+            "libraries": {name: version(name) for name in sorted(set(libraries))},
+            "code": code_hash(modules),
+        }
+        return json.dumps(recipe, default=lambda value: getattr(value, "value", str(value)))
+
+
+Result = tuple[Clip, Embedded | AudioError]
+
+
+def embed(clips: Sequence[Clip], task: Task, store: Store, weights: str) -> Iterator[Result]:
+    """Embed clips; those that are kept come first.
+
+    Args:
+        clips: what to embed.
+        task: how.
+        store: where to look before anything is computed, and where results go as they come.
+        weights: the fingerprint of the network's.
+
+    Yields:
+        Each clip once, with its embeddings, or with what is wrong with it.
+
+    Raises:
+        WeightsError: the weights cannot be used, or are not those of the fingerprint.
+    """
+    recipe = task.recipe(weights)
+    by_key: dict[str, list[Clip]] = {}
+    for clip in clips:
+        if clip.sha256 is not None:
+            by_key.setdefault(task.key(clip), []).append(clip)
+    found = set()
+    for key, kept in store.get(recipe, list(by_key)):
+        found.add(key)
+        embedded = Embedded.from_bytes(kept)
+        yield from ((clip, embedded) for clip in by_key[key])
+    missing = [clip for clip in clips if task.key(clip) not in found]
+    for clip, result in _computed(missing, task, weights):
+        if isinstance(result, Embedded):
+            store.put(recipe, task.key(clip), result.to_bytes())
+        yield clip, result
+
+
+@contextmanager
+def opened(task: Task, weights: str) -> Iterator[Network]:
+    """The network, once it is sure that its weights are those of a fingerprint.
+
+    Raises:
+        WeightsError: they are not, or cannot be used.
+    """
+    with task.embedding.open(task.may_be_random) as network:
+        if network.weights_fingerprint != weights:
+            raise WeightsError("the weights were changed while they were being read; run again")
+        yield network
+
+
+def embedded_in_batches(clips: Iterable[Result], network: Network) -> Iterator[Result]:
+    """Put examples through a network, so many at a time across the borders of clips; clips keep their order."""
+    waiting: deque[Result] = deque()
+    examples: list[np.ndarray] = []
+    rows = np.empty((0, 0), np.float32)
+    for each in chain(clips, [None]):
+        if each is not None:
+            waiting.append(each)
+            examples += [each[1].rows] if isinstance(each[1], Embedded) else []
+        n = sum(map(len, examples))
+        # At the end, what is left; before it, whole batches.
+        n_now = n if each is None else n - n % BATCH_EXAMPLES
+        if n_now:
+            joined = np.concatenate(examples)
+            computed = network.embed(joined[:n_now])
+            rows, examples = np.concatenate([rows, computed]) if len(rows) else computed, [joined[n_now:]]
+        while waiting:
+            clip, read = waiting[0]
+            if isinstance(read, Embedded):
+                if len(read.rows) > len(rows):
+                    break
+                # A copy, as a view would keep the whole batch.
+                own, rows = np.array(rows[: len(read.rows)], np.float32), rows[len(read.rows) :]
+                read = replace(read, rows=own)
+            waiting.popleft()
+            yield clip, read
+
+
+def read_ahead(clips: Sequence[Clip], read: Callable[[Clip], Embedded]) -> Iterator[Result]:
+    """Read clips in threads, and give them in their order."""
+    n_threads = n_processors()
+    pool = ThreadPoolExecutor(n_threads, thread_name_prefix="read")
+    reading: deque[tuple[Clip, Future[Embedded]]] = deque()
+    try:
+        for clip in chain(clips, [None] * (AHEAD * n_threads)):
+            if clip is not None:
+                reading.append((clip, pool.submit(read, clip)))
+            if reading and (clip is None or len(reading) > AHEAD * n_threads):
+                first, future = reading.popleft()
+                try:
+                    yield first, future.result()
+                except AudioError as error:
+                    yield first, error
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _computed(clips: Sequence[Clip], task: Task, weights: str) -> Iterator[Result]:
+    if not clips:
+        return
+    if task.embedding.workers is Workers.ray:
+        from sarcasm.embeddings.on_ray import embed_on_ray
+
+        yield from embed_on_ray(clips, task, weights)
+        return
+    with opened(task, weights) as network:
+        yield from embedded_in_batches(read_ahead(clips, task.read), network)
