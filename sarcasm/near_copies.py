@@ -4,7 +4,8 @@ Their loudness goes up and down alike. The normalised cross-correlation of two e
 shorter one overlap by most of its length, is 0.95 and more for such copies; of different made-up clips of speech it
 stayed below 0.65. Clips in which less than two seconds are heard are compared by their bytes alone, since one word
 rises and falls like another, and so are those of one level. A copy without a beginning that was far louder than the
-rest may be missed. The time this takes grows with the square of the number of clips of similar length.
+rest may be missed. The time this takes grows with the square of the number of clips of similar length: on one core,
+1,000 clips of 1 to 12 s took 0.3 s and 10,000 took 20 s; as many of 5 s each, 0.7 s and 55 s.
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ HEARD = 10 ** (-30 / 20)
 FEWEST_HEARD = round(2 / ENVELOPE_HOP_SECONDS)
 LEAST_VARIATION = 0.1
 """Deviation of an envelope in terms of its mean; that of speech is about one half and more."""
-BLOCK = 1024
-"""Clips that are compared with one at a time, so that memory stays small."""
+BLOCK = 256
+"""Clips that are compared with as many others at a time, so that memory stays small."""
 
 
 def same_sound(hashes: Sequence[str | None], envelopes: Sequence[np.ndarray]) -> np.ndarray:
@@ -57,50 +58,32 @@ def connected(n: int, links: Sequence[tuple[int, int]]) -> np.ndarray:
 
 def correlation(first: np.ndarray, second: np.ndarray) -> float:
     """The largest normalised cross-correlation of two envelopes float [n], [m] over shifts with enough overlap."""
-    length = 1 << (len(first) + len(second) - 1).bit_length()
+    from scipy.fft import irfft, next_fast_len, rfft
 
-    def correlated(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-        return np.fft.irfft(np.fft.rfft(one, length) * np.conj(np.fft.rfft(other, length)), length)
+    length = next_fast_len(len(first) + len(second), real=True)
 
-    ones_first, ones_second = np.ones(len(first)), np.ones(len(second))
-    n = np.round(correlated(ones_first, ones_second))
-    enough = n >= LEAST_OVERLAP * min(len(first), len(second))
-    n = n[enough]
-    sum_first, sum_second = correlated(first, ones_second)[enough], correlated(ones_first, second)[enough]
-    covariance = correlated(first, second)[enough] - sum_first * sum_second / n
-    variances = [
-        correlated(first**2, ones_second)[enough] - sum_first**2 / n,
-        correlated(ones_first, second**2)[enough] - sum_second**2 / n,
-    ]
+    def powers(envelope: np.ndarray) -> np.ndarray:
+        return rfft(np.stack([np.ones(len(envelope)), envelope, envelope**2]), length)
+
+    one, other = powers(first), np.conj(powers(second))
+    # Sums over what overlaps at each shift: of 1, of each envelope, of each squared and of their product.
+    sums = irfft(one[[0, 1, 0, 2, 0, 1]] * other[[0, 0, 1, 0, 2, 1]], length)
+    sums[0] = np.round(sums[0])
+    enough = sums[0] >= LEAST_OVERLAP * min(len(first), len(second))
+    n, sum_first, sum_second, square_first, square_second, product = sums[:, enough]
     # A stretch of silence has no shape.
     floor = 1e-6 * len(first) * max(first.var(), second.var(), 1e-12)
-    scale = np.sqrt(np.maximum(variances[0], floor) * np.maximum(variances[1], floor))
-    return float(np.max(covariance / scale))
+    variation_first = np.maximum(square_first - sum_first**2 / n, floor)
+    variation_second = np.maximum(square_second - sum_second**2 / n, floor)
+    return float(np.max((product - sum_first * sum_second / n) / np.sqrt(variation_first * variation_second)))
 
 
 def _pairs(envelopes: Mapping[int, np.ndarray]) -> Iterator[tuple[int, int]]:
     """Numbers of clips that are nearly the same."""
-    longest_first = sorted(
-        (number for number, each in envelopes.items() if _has_shape(each)), key=lambda number: -len(envelopes[number])
-    )
-    spectra: dict[int, np.ndarray] = {}
-    length = 0
-    for rank, first in enumerate(longest_first):
-        own = 1 << (2 * len(envelopes[first]) - 1).bit_length()
-        if own != length:
-            length, spectra = own, {}
-        shortest = LEAST_OVERLAP * len(envelopes[first])
-        others = []
-        for each in longest_first[rank + 1 :]:
-            if len(envelopes[each]) < shortest:
-                break
-            others.append(each)
-        for each in (first, *others):
-            if each not in spectra:
-                spectra[each] = _spectrum(envelopes[each], length)
-        for second in _promising(spectra, first, others, length):
-            if correlation(envelopes[first], envelopes[second]) >= LEAST_CORRELATION:
-                yield first, second
+    numbers = sorted((n for n, each in envelopes.items() if _has_shape(each)), key=lambda n: -len(envelopes[n]))
+    for first, second in _promising([envelopes[n] for n in numbers]):
+        if correlation(envelopes[numbers[first]], envelopes[numbers[second]]) >= LEAST_CORRELATION:
+            yield numbers[first], numbers[second]
 
 
 def _has_shape(envelope: np.ndarray) -> bool:
@@ -110,23 +93,42 @@ def _has_shape(envelope: np.ndarray) -> bool:
     return bool(envelope.std() >= LEAST_VARIATION * envelope.mean())
 
 
-def _spectrum(envelope: np.ndarray, length: int) -> np.ndarray:
+def _promising(longest_first: Sequence[np.ndarray]) -> Iterator[tuple[int, int]]:
+    """Positions of any two that are not plainly different: the same correlation with one norm for all shifts, which
+    costs less than a hundredth where a block is compared with a block.
+    """
+    from scipy.fft import irfft, next_fast_len
+
+    lengths = np.array([len(each) for each in longest_first])
+    least = np.ceil(LEAST_OVERLAP * lengths).astype(int)
+    # Where those end that are long enough to be compared with each.
+    ends = np.searchsorted(-lengths, -least, "right")
+    start = 0
+    while start < len(lengths):
+        stop = min(start + BLOCK, ends[start])
+        # Transforms are circular; just long enough that what wraps around falls on shifts with too little overlap.
+        length = next_fast_len(2 * lengths[start] - least[start], real=True)
+        firsts = np.conj(_spectra(longest_first[start:stop], length))
+        for begin in range(start, ends[stop - 1], BLOCK):
+            others = _spectra(longest_first[begin : min(begin + BLOCK, ends[stop - 1])], length)
+            for first, spectrum in enumerate(firsts, start):
+                low, high = max(first + 1, begin), min(ends[first], begin + BLOCK)
+                if low < high:
+                    by_shift = irfft(others[low - begin : high - begin] * spectrum, length)
+                    # Where the other begins no later than the first one, and where it begins later.
+                    early = by_shift[:, : lengths[low] - least[low] + 1].max(axis=1)
+                    late = by_shift[:, least[high - 1] - lengths[first] :].max(axis=1)
+                    for second in np.flatnonzero(np.maximum(early, late) >= LEAST_PROMISE):
+                        yield first, low + int(second)
+        start = stop
+
+
+def _spectra(envelopes: Sequence[np.ndarray], length: int) -> np.ndarray:
+    """Complex64 [n, length // 2 + 1], of envelopes without their mean and of norm 1."""
     from scipy.fft import rfft
 
-    centred = envelope - envelope.mean()
-    return rfft((centred / np.linalg.norm(centred)).astype(np.float32), length)
-
-
-def _promising(spectra: dict[int, np.ndarray], first: int, others: Sequence[int], length: int) -> list[int]:
-    """Those of the others that are not plainly different: the same correlation with one norm for all shifts, which
-    costs a tenth.
-    """
-    from scipy.fft import irfft
-
-    kept: list[int] = []
-    ours = np.conj(spectra[first])
-    for start in range(0, len(others), BLOCK):
-        block = others[start : start + BLOCK]
-        best = irfft(np.stack([spectra[each] for each in block]) * ours, length).max(axis=1)
-        kept += [each for each, value in zip(block, best, strict=True) if value >= LEAST_PROMISE]
-    return kept
+    padded = np.zeros((len(envelopes), length), np.float32)
+    for row, envelope in zip(padded, envelopes, strict=True):
+        centred = envelope - envelope.mean()
+        row[: len(envelope)] = centred / np.linalg.norm(centred)
+    return rfft(padded)

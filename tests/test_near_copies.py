@@ -3,14 +3,14 @@ import io
 import numpy as np
 import pytest
 import soundfile
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from sarcasm import near_copies
 from sarcasm.audio import SAMPLE_RATE
 from sarcasm.corpus.synthesis import Delivery, speak
 from sarcasm.loudness import envelope
-from sarcasm.near_copies import LEAST_CORRELATION, LEAST_OVERLAP, connected, correlation, same_sound
+from sarcasm.near_copies import LEAST_CORRELATION, LEAST_OVERLAP, LEAST_PROMISE, connected, correlation, same_sound
 
 N_CLIPS = 10
 COPIED = 4
@@ -54,13 +54,13 @@ def can_code(container, subtype):
     return subtype in soundfile.available_subtypes(container)
 
 
-def by_shifting(first, second):
-    """Pearson's correlation of what overlaps, at each shift with enough overlap; the largest of these."""
+def by_shifting(first, second, compared=lambda one, other: np.corrcoef(one, other)[0, 1]):
+    """Pearson's correlation (or another) of what overlaps, at each shift with enough overlap; the largest of these."""
     found = []
     for shift in range(1 - len(second), len(first)):
         one, other = first[max(shift, 0) : shift + len(second)], second[max(-shift, 0) : len(first) - shift]
         if len(one) >= LEAST_OVERLAP * min(len(first), len(second)):
-            found.append(np.corrcoef(one, other)[0, 1])
+            found.append(compared(one, other))
     return max(found)
 
 
@@ -221,11 +221,49 @@ def test_how_many_are_compared_at_a_time_does_not_matter(speech, monkeypatch):
 
 
 def test_copies_are_found_where_lengths_pass_a_power_of_two():
-    # Transforms are as long as a power of two, and become shorter on the way from the longest clip to the shortest.
+    # Transforms become shorter on the way from the longest clip to the shortest.
     clips = [said(60, 5.4), said(61, 5.05), said(62, 4.2), said(63, 2.4)]
     assert [1 << (2 * len(envelope(each)) - 1).bit_length() for each in clips] == [1024, 512, 512, 256]
     copies = [noisier(each[1_600:], 20) for each in clips]
     assert groups([*clips, *copies]) == {frozenset({position, position + 4}) for position in range(4)}
+
+
+# The first look
+
+
+@given(
+    start=st.integers(0, 8_000), stop=st.integers(0, 2_000), gain=st.floats(0.1, 10), ratio_db=st.floats(15, 60),
+)  # fmt: skip
+@settings(deadline=None, max_examples=50)
+def test_the_first_look_keeps_what_the_correlation_accepts(speech, start, stop, gain, ratio_db):
+    clip = speech[COPIED]
+    whole, copy = envelope(clip), envelope(gain * noisier(clip[start : len(clip) - stop], ratio_db))
+    assume(correlation(whole, copy) >= LEAST_CORRELATION)
+    assert list(near_copies._promising([whole, copy])) == [(0, 1)]
+
+
+def test_the_first_look_keeps_what_is_alike_at_a_shift_with_enough_overlap(rng, monkeypatch):
+    shared = rng.uniform(0, 0.3, 150)
+    # One alone, three that overlap by just enough, and others.
+    mixed = [rng.uniform(0, 0.3, 700), shared[25:], shared[:125], shared[25:]]
+    for n in sorted(rng.integers(70, 121, 20), reverse=True):
+        start = rng.integers(30)
+        mixed.append(shared[start : start + n] + rng.uniform(0, rng.uniform(0, 0.45), n))
+    lengths = list(map(len, mixed))
+    centred = [each - each.mean() for each in mixed]
+    units = [each / np.linalg.norm(each) for each in centred]
+    pairs = [(i, j) for j in range(len(mixed)) for i in range(j) if lengths[j] >= LEAST_OVERLAP * lengths[i]]
+    expected = {(i, j) for i, j in pairs if by_shifting(units[i], units[j], np.dot) >= LEAST_PROMISE}
+    assert {(1, 2), (2, 3)} < expected < set(pairs)
+
+    def found(block):
+        monkeypatch.setattr(near_copies, "BLOCK", block)
+        return set(near_copies._promising(mixed))
+
+    assert found(1) == expected
+    # The longest and the shortest of a block say how far all of it is shifted.
+    assert found(3) >= expected
+    assert expected <= found(256) < set(pairs)
 
 
 @given(links=st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), max_size=12))
