@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -18,8 +19,9 @@ FAST = ["trainer.steps=5", "trainer.learning_rate=0.01", "scale=standard", "pca=
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory) -> str:
+def store(tmp_path_factory, made_database) -> str:
     folder = tmp_path_factory.mktemp("asked")
+    shutil.copy(made_database, folder / "mlflow.db")
     return f"tracking.uri=sqlite:///{folder}/mlflow.db"
 
 

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,18 @@ import train
 from sarcasm import help as help_page
 from sarcasm.config import parse
 
-CHOICES = [(group, choice) for group in help_page.groups() for choice in help_page.choices(group)]
+USUAL = dict(
+    next(iter(each.items()))
+    for each in OmegaConf.to_container(OmegaConf.load(help_page.CONF / "config.yaml"))["defaults"]
+    if isinstance(each, dict)
+)
+# The usual choices of all groups run together, with each dataset.
+CHOICES = [
+    (group, choice)
+    for group in help_page.groups()
+    for choice in help_page.choices(group)
+    if group == "dataset" or USUAL[group] != choice
+]
 
 
 @pytest.fixture
@@ -53,6 +65,12 @@ def composed(overrides: list[str]) -> DictConfig:
         return compose("config", overrides)
 
 
+@pytest.fixture(autouse=True)
+def ready(tmp_path, made_database) -> None:
+    """A tracking store, which MLflow takes seconds to make."""
+    shutil.copy(made_database, tmp_path / "mlflow.db")
+
+
 def run(overrides: list[str], folder: Path) -> None:
     cfg = composed([*overrides, "trainer.steps=2", f"tracking.uri=sqlite:///{folder}/mlflow.db"])
     train.run(parse(cfg), cfg)
@@ -61,7 +79,7 @@ def run(overrides: list[str], folder: Path) -> None:
 def test_there_are_choices():
     assert len(CHOICES) > 15
     of_prepare = {group.split("@")[0] for group in help_page.groups("prepare")}
-    of_training = {group for group, _ in CHOICES}
+    of_training = set(help_page.groups())
     assert of_prepare == {"source", "extract", "denoise"}
     assert of_training | of_prepare == {path.name for path in help_page.CONF.iterdir() if path.is_dir()} - {"hydra"}
 

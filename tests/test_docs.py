@@ -26,7 +26,8 @@ def commands() -> list[tuple[str, str]]:
         text = document.read_text(encoding="utf-8")
         lines = [line for block in BLOCK.findall(text) for line in block.splitlines() if line.strip()]
         found += [(document.name, line) for line in [*lines, *INLINE.findall(text)]]
-    return sorted(set(found))
+    # What stands behind a command is for the reader.
+    return sorted({(name, command.partition("  #")[0].rstrip()) for name, command in found})
 
 
 ASKED = ("sarcasm compare", "sarcasm repeat", "sarcasm probe")
@@ -94,9 +95,10 @@ def test_every_check_command_answers(command, tmp_path):
 
 
 @pytest.fixture(scope="module")
-def two_runs(tmp_path_factory) -> tuple[list[str], dict[str, str]]:
+def two_runs(tmp_path_factory, made_database) -> tuple[list[str], dict[str, str]]:
     """Where two runs of the made-up clips are recorded, and what they are called."""
     folder = tmp_path_factory.mktemp("runs")
+    shutil.copy(made_database, folder / "mlflow.db")
     store, clips = f"tracking.uri=sqlite:///{folder}/mlflow.db", f"dataset.directory={folder}/smoke"
     found = {}
     for name, head in (("RUN_A", "small"), ("RUN_B", "linear")):

@@ -607,7 +607,7 @@ def kill_at_random(published, tmp_path: Path, n_rounds: int, n_kills: int, seed:
 
 
 def test_killed_at_random_moments_it_ends_with_the_same_files(published, tmp_path):
-    kill_at_random(published, tmp_path, n_rounds=1, n_kills=4, seed=1)
+    kill_at_random(published, tmp_path, n_rounds=1, n_kills=2, seed=1)
 
 
 @pytest.mark.slow

@@ -28,6 +28,9 @@ METRICS = {
 }
 """Fields of `Scores` that are single numbers, and what they are called; precision and recall are the weighted means."""
 
+_REPORT = {"labels": [SARCASTIC, NON_SARCASTIC], "target_names": CLASSES, "zero_division": 0}
+"""Options of scikit-learn's report."""
+
 
 @dataclass(frozen=True)
 class ClassScores:
@@ -51,7 +54,7 @@ class Scores:
         classes: by class name.
         confusion: int64 [2, k], labels by decisions; the columns are named in `decided`.
         decided: names of the decisions that can occur: the classes, and "neither" and "both" where they do.
-        report: scikit-learn's classification report as text, and as a dict.
+        reported: labels and decisions as scikit-learn's report takes them.
     """
 
     accuracy: float
@@ -63,8 +66,21 @@ class Scores:
     classes: dict[str, ClassScores]
     confusion: np.ndarray
     decided: tuple[str, ...]
-    report: str
-    report_dict: dict[str, Any]
+    reported: tuple[np.ndarray, np.ndarray]
+
+    @property
+    def report(self) -> str:
+        """Scikit-learn's classification report, as text."""
+        from sklearn.metrics import classification_report
+
+        return classification_report(*self.reported, **_REPORT)
+
+    @property
+    def report_dict(self) -> dict[str, Any]:
+        """The same as a dict."""
+        from sklearn.metrics import classification_report
+
+        return classification_report(*self.reported, output_dict=True, **_REPORT)
 
     def metrics(self) -> Mapping[str, float]:
         """The numbers by the names they are tracked under, classes as `CLASS/precision` and so on."""
@@ -87,20 +103,19 @@ def score(
         decisions: bool [n, 2], sarcastic and not.
         decision: how they were made; what was rounded is reported on the indicator matrices, as the notebook did.
     """
-    from sklearn.metrics import accuracy_score, classification_report, precision_recall_fscore_support, roc_auc_score
+    from sklearn.metrics import accuracy_score, precision_recall_fscore_support, roc_auc_score
 
     truth = np.stack([labels, ~labels], axis=1)
     precision, recall, f1, support = precision_recall_fscore_support(truth, decisions, zero_division=0)
-    weighted = precision_recall_fscore_support(truth, decisions, average="weighted", zero_division=0)
+    weighted = [float(np.average(each, weights=support)) for each in (precision, recall, f1)]
     # One-dimensional, the report ends with the accuracy; on indicators, with micro and samples averages.
     reported = (truth, decisions) if decision is Decision.round else (truth.argmax(axis=1), decisions.argmax(axis=1))
-    options = {"labels": [SARCASTIC, NON_SARCASTIC], "target_names": CLASSES, "zero_division": 0}
     confusion, decided = _confusion(labels, decisions)
     return Scores(
         accuracy=float(accuracy_score(truth, decisions)),
-        precision_weighted=float(weighted[0]),
-        recall_weighted=float(weighted[1]),
-        f1_weighted=float(weighted[2]),
+        precision_weighted=weighted[0],
+        recall_weighted=weighted[1],
+        f1_weighted=weighted[2],
         f1_macro=float(np.mean(f1)),
         auroc=float(roc_auc_score(labels, probability)) if 0 < labels.sum() < len(labels) else float("nan"),
         classes={
@@ -109,8 +124,7 @@ def score(
         },
         confusion=confusion,
         decided=decided,
-        report=classification_report(*reported, **options),
-        report_dict=classification_report(*reported, output_dict=True, **options),
+        reported=reported,
     )
 
 
