@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PORT ?= 5000
 ARGS ?=
 
-.PHONY: help run test test-slow lint types docs-check bench ui lock clean
+.PHONY: help run test test-slow test-ray lint types docs-check bench ui lock clean
 .DEFAULT_GOAL := help
 
 help:  ## list these targets
@@ -20,6 +20,10 @@ test: $(VENV)/.installed-dev lint types  ## everything that CI checks
 
 test-slow: $(VENV)/.installed-dev  ## the tests that take long or much memory
 	$(BIN)/python -m pytest -m slow $(ARGS)
+
+test-ray: $(VENV)/.installed-dev  ## embedding on a Ray cluster with a killed worker (installs Ray)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .[ray]
+	$(BIN)/python -m pytest -m "slow or not slow" tests/test_ray.py $(ARGS)
 
 lint: $(VENV)/.installed-dev  ## style, spelling and the direction of imports
 	$(BIN)/ruff check .

@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 from sarcasm.embeddings.embedding import Network
@@ -20,6 +22,10 @@ from sarcasm.errors import ConfigError, SarcasmError
 
 CLIPS_AT_ONCE = 16
 """That a worker takes: a second or so of work, so that little is done again when it dies."""
+
+CURRENT_CLUSTER = Path("/tmp/ray/ray_current_cluster")  # noqa: S108  # where ray start writes it
+"""Holds the address of the cluster that runs on this machine."""
+ANSWER_SECONDS = 10.0
 
 
 class Worker:
@@ -106,13 +112,16 @@ def _load_ray() -> tuple[Any, Any]:
 
 
 def _join(ray: Any) -> None:
+    """Connect to a cluster; none is started here: who starts it says what of the machine it may use."""
+    address = os.environ.get("RAY_ADDRESS") or (CURRENT_CLUSTER.read_text() if CURRENT_CLUSTER.exists() else "")
+    host, _, port = address.removeprefix("ray://").strip().rpartition(":")
     try:
-        # No cluster is started here: who starts it says what of the machine it may use.
-        ray.init(address="auto", logging_level=logging.ERROR, log_to_driver=False)
-    except (ConnectionError, RuntimeError, ValueError) as error:
-        where = os.environ.get("RAY_ADDRESS")
-        named = f"RAY_ADDRESS={where} leads to no cluster" if where else "no Ray cluster runs on this machine"
+        # Ray ends the whole process where nobody answers.
+        socket.create_connection((host.strip("[]"), int(port)), ANSWER_SECONDS).close()
+        ray.init(address=address, logging_level=logging.ERROR, log_to_driver=False)
+    except (OSError, RuntimeError, ValueError) as error:
+        found = f"{address} leads to no cluster ({error})" if address else "no Ray cluster runs on this machine"
         raise ConfigError(
-            f"embedding.workers=ray: {named} ({' '.join(str(error).split())[:120]}); start one with ray start --head,"
-            " or choose embedding.workers=local"
+            f"embedding.workers=ray: {' '.join(found.split())}; start one with ray start --head, name another by"
+            " RAY_ADDRESS=HOST:PORT, or choose embedding.workers=local"
         ) from error
