@@ -1,10 +1,12 @@
 """Embedding on a real Ray cluster of two workers, one of which is killed. `make test-ray` installs Ray and runs this."""
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -48,12 +50,8 @@ def cluster(tmp_path_factory):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    # Sockets have short names.
-    folder = (
-        tmp_path_factory.mktemp("ray", numbered=False)
-        if len(str(tmp_path_factory.getbasetemp())) < 30
-        else Path(f"/tmp/ray-{port}")
-    )
+    # Its sockets have short names.
+    folder = Path(tempfile.mkdtemp(prefix="ray"))
     environment = os.environ | {"RAY_USAGE_STATS_ENABLED": "0"}
     started = subprocess.Popen(
         [Path(sys.executable).with_name("ray"), "start", "--head", "--block", "--node-ip-address=127.0.0.1", f"--port={port}", "--num-cpus=2",
@@ -72,6 +70,7 @@ def cluster(tmp_path_factory):
     # What it started has groups of its own, and the folder's name in its command line.
     for pid in processes(lambda words: str(folder).encode() in words):
         os.kill(pid, signal.SIGKILL)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="module")

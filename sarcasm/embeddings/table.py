@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
@@ -15,6 +17,7 @@ from sarcasm.augmentation import Augmentation
 from sarcasm.corpus import MANIFEST, UNREADABLE, BadClips, Corpus, ShortClips, Utterance
 from sarcasm.embeddings.embedding import Embedding
 from sarcasm.embeddings.pca import PCA
+from sarcasm.embeddings.sources import code_hash
 from sarcasm.embeddings.stream import Clip, Embedded, Task, embed
 from sarcasm.errors import AudioError, CorpusError
 from sarcasm.near_copies import same_sound
@@ -22,6 +25,8 @@ from sarcasm.resampling import Resampler
 from sarcasm.store import Store
 from sarcasm.vggish import Postprocessor
 
+NEAR_COPIES = ("sarcasm.near_copies", "sarcasm.loudness", "sarcasm.audio", "sarcasm.resampling")
+"""Modules that tell clips of the same sound."""
 Track = Callable[[Iterable[Utterance]], Iterable[Utterance]]
 
 
@@ -207,7 +212,7 @@ def tabulate(
         utterances=kept,
         seconds=np.array([one.seconds for one in each]),
         levels=np.array([one.level for one in each]),
-        sounds=same_sound([corpus.hashes[one.id] for one in kept], [one.envelope for one in each]),
+        sounds=_same_sound([corpus.hashes[one.id] for one in kept], [one.envelope for one in each], reading, store),
         weights=finish.weights,
         pca=finish.pca,
         padded=tuple(sorted(padded)),
@@ -296,6 +301,14 @@ def _embedded(
     used = Store(None) if finish.task.embedding.is_trained else store
     for _, (clip, result) in zip(track(utterances), embed(clips, finish.task, used, finish.weights), strict=True):
         yield clip.number, result
+
+
+def _same_sound(hashes: Sequence[str], envelopes: Sequence[np.ndarray], reading: Reading, store: Store) -> np.ndarray:
+    """`same_sound`, kept as well: it compares every clip with every other."""
+    recipe = {"near copies": reading.resampler.value, "code": code_hash(NEAR_COPIES)}
+    key = hashlib.sha256(" ".join(hashes).encode()).hexdigest()
+    found = store.remembered(json.dumps(recipe), key, lambda: same_sound(hashes, envelopes).astype("<i8").tobytes())
+    return np.frombuffer(found, "<i8").astype(np.int64)
 
 
 def _changed(corpus: Corpus, bad_clips: BadClips) -> dict[str, str]:

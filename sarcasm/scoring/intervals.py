@@ -143,7 +143,7 @@ def _by_class(labels: np.ndarray, decided: np.ndarray, weights: np.ndarray) -> t
     )
 
 
-def f_of_counts(right: np.ndarray, support: np.ndarray | int, called: np.ndarray) -> np.ndarray:
+def f_of_counts(right: np.ndarray, support: np.ndarray | int, called: np.ndarray | int) -> np.ndarray:
     """F of one class: 2 right / (support + called), 0 where the class is neither there nor decided."""
     both = np.asarray(support + called, float)
     return np.divide(2 * right, both, out=np.zeros(both.shape), where=both > 0)

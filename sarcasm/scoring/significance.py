@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sarcasm.scoring.intervals import VALUES_AT_ONCE, bootstrapped, weighted_f
+from sarcasm.scoring.intervals import VALUES_AT_ONCE, bootstrapped, f_of_counts, weighted_f
 
 N_PERMUTATIONS = 2000
 N_SWAPS = 5000
@@ -90,15 +90,21 @@ def against_chance(
     _, first, of_row = np.unique(utterance, return_index=True, return_inverse=True)
     truth, folds = labels[first], fold[first]
     observed = float(weighted_f(labels, decided, np.ones(len(labels))))
+    n, n_called = len(labels), int(decided.sum())
+    times, times_called = np.bincount(of_row), np.bincount(of_row, decided)
 
     def drawn(groups: np.ndarray) -> np.ndarray:
-        generator, values = np.random.default_rng(seed), np.empty(n_permutations)
-        sorted_by_group, shuffled = np.argsort(groups, kind="stable"), truth.copy()
+        generator = np.random.default_rng(seed)
+        sorted_by_group, shuffled = np.argsort(groups, kind="stable"), truth.astype(float)
+        right, support = np.empty((2, n_permutations))
         for number in range(n_permutations):
             # Sorted by group and, within each, by a number that is drawn.
             shuffled[sorted_by_group] = truth[np.lexsort((generator.random(len(groups)), groups))]
-            values[number] = weighted_f(shuffled[of_row], decided, np.ones(len(labels)))
-        return values
+            right[number], support[number] = shuffled @ times_called, shuffled @ times
+        # What `weighted_f` gives, from counts: all that labels change.
+        f_sarcastic = f_of_counts(right, support, n_called)
+        f_other = f_of_counts(n - support - n_called + right, n - support, n - n_called)
+        return (f_sarcastic * support + f_other * (n - support)) / n
 
     def p_of(values: np.ndarray) -> float:
         return float((1 + np.sum(values >= observed - EQUAL)) / (1 + n_permutations))
