@@ -117,6 +117,19 @@ def test_a_network_that_is_wrong_is_noticed(monkeypatch, caplog, v1_checkpoint, 
     assert len(closed) == 1
 
 
+def test_where_tensorflow_has_a_gpu_the_graph_is_taken(monkeypatch):
+    from sarcasm.vggish import model
+    from sarcasm.vggish.network import GraphNetwork
+
+    monkeypatch.setattr(model, "has_gpu", lambda: True)
+    with VGGish.random(0, layer=Layer.pool4) as network:
+        assert isinstance(network._network, GraphNetwork)
+
+
+def test_products_are_float32_on_any_processor():
+    assert not load_tensorflow().config.experimental.tensor_float_32_execution_enabled()
+
+
 def test_weights_that_overflow_stop_nobody():
     weights = {name: np.full(shape, 1e30, np.float32) for name, shape in variable_shapes().items()}
     check(lambda examples: np.full((len(examples), 128), np.inf, np.float32), weights)

@@ -17,6 +17,9 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
+import train
+from sarcasm.config import compose, parse
+from sarcasm.embeddings import stream, table
 from sarcasm.project import PROJECT
 
 ARTIFACTS = {
@@ -215,6 +218,55 @@ def test_one_sweep_runs_all_of_dataset_pca_and_head(run_train, ready, mustard_op
         (run.data.params["dataset.name"], run.data.params["pca.enabled"], run.data.params["head.name"]) for run in runs
     ]
     assert sorted(found) == sorted(product(groups["dataset"], ("True", "False"), groups["head"]))
+
+
+def own_run(folder: Path, *overrides: str) -> Run:
+    """A run in this process, with stores of its own."""
+    own = [f"tracking.uri=sqlite:///{folder}/mlflow.db", f"store.path={folder}/embeddings.db", "trainer.steps=2"]
+    cfg = compose("config", [*own, *overrides])
+    return MlflowClient(f"sqlite:///{folder}/mlflow.db").get_run(train.run(parse(cfg), cfg))
+
+
+def test_the_second_run_decodes_no_clip_and_runs_no_network(ready, tmp_path, monkeypatch, capsys):
+    augmented = ["augment=origin", "augment.stretch=null", "augment.semitones=null"]
+    first = own_run(tmp_path, *augmented)
+    assert (first.data.metrics["store/hits"], first.data.metrics["store/misses"]) == (0, 48 + 38)
+
+    def never(*_):
+        raise AssertionError
+
+    for name in ("read_waveform", "opened", "sha256"):
+        monkeypatch.setattr(stream, name, never)
+    monkeypatch.setattr(table, "same_sound", never)
+    capsys.readouterr()
+    second = own_run(tmp_path, *augmented, "head=linear", "pca=off")
+    assert (second.data.metrics["store/hits"], second.data.metrics["store/misses"]) == (48 + 38, 0)
+    assert f"store  86 clips found in {tmp_path}/embeddings.db, 0 computed" in capsys.readouterr().out
+    assert (
+        own_run(tmp_path, *augmented).data.metrics["test/example/f1_weighted"]
+        == first.data.metrics["test/example/f1_weighted"]
+    )
+
+
+@pytest.mark.slow
+def test_two_sweeps_at_once_on_one_store_compute_everything_right(run_train, mustard_options, tmp_path):
+    folders = [tmp_path / "one", tmp_path / "other"]
+    train_py, shared = str(PROJECT / "train.py"), f"store.path={tmp_path}/embeddings.db"
+    jobs = ["-m", "dataset=original", "pca=on,off", "trainer.steps=2", shared, *mustard_options]
+    running = []
+    for folder in folders:
+        folder.mkdir()
+        own = f"tracking.uri=sqlite:///{folder}/mlflow.db"
+        running.append(subprocess.Popen([sys.executable, train_py, *jobs, own], cwd=folder, stdout=subprocess.DEVNULL))
+    assert [each.wait(300) for each in running] == [0, 0]
+    assert run_train(*jobs[1:2], "pca=on", *jobs[3:4], "store=off", *mustard_options).returncode == 0
+    _, (expected,) = runs_in(tmp_path)
+    for folder in folders:
+        _, runs = sweep_in(folder)
+        assert {run.info.status for run in runs} == {"FINISHED"}
+        with_pca = next(run for run in runs if run.data.params["pca.enabled"] == "True")
+        for name in ("test/example/f1_weighted", "train/loss"):
+            assert with_pca.data.metrics[name] == expected.data.metrics[name]
 
 
 def test_a_sweep_goes_on_after_a_job_that_fails_and_says_so_in_the_end(run_train, ready, mustard_options, tmp_path):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sarcasm.tensorflow_runtime import has_gpu
 from sarcasm.vggish import constants as c
 from sarcasm.vggish.checkpoint import Weights, fingerprint, random_weights, read_checkpoint
 
@@ -37,7 +38,7 @@ class VGGish:
     Args:
         checkpoint: the released vggish_model.ckpt (V1 format) or the prefix of a V2 checkpoint.
         engine: `graph` is the tf-slim definition, `winograd` the same values faster on a CPU; `auto` takes winograd,
-            and the graph where that does not run or gives other values.
+            and the graph where that does not run or gives other values, or where TensorFlow has a GPU.
         layer: what is taken from the network.
 
     Attributes:
@@ -101,7 +102,7 @@ class VGGish:
 
 
 def _network(weights: Weights, engine: Engine, layer: c.Layer) -> GraphNetwork | WinogradNetwork:
-    if engine is not Engine.graph:
+    if engine is Engine.winograd or (engine is Engine.auto and not has_gpu()):
         try:
             return _winograd_network(weights, layer)
         except Exception as error:
