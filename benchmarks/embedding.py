@@ -1,11 +1,13 @@
-"""Embed log-mel examples: the fast network against a plain tf-slim session, in turns, in one process.
+"""Embed log-mel examples: the fast network against a plain one, in turns, in one process.
 
-The session is fed as the notebook feeds it, one feed_dict a call, and TensorFlow's defaults are left alone (oneDNN is
-on by default on processors with AVX-512 VNNI, off on others; --onednn chooses). A batch of 5 examples is about a clip
-of MUStARD. Every ratio is between two runs that follow each other; the median over the rounds counts, least and largest
-say how quiet the machine was.
+The plain one is a tf-slim session, fed as the notebook feeds it, one feed_dict a call, and TensorFlow's defaults are
+left alone (oneDNN is on by default on processors with AVX-512 VNNI, off on others; --onednn chooses). Where PyTorch is
+installed, the same network in it is another, with PyTorch's defaults; no run of ours needs it. A batch of 5 examples is
+about a clip of MUStARD. Every ratio is between two runs that follow each other; the median over the rounds counts,
+least and largest say how quiet the machine was.
 
-    python -m benchmarks.embedding [--batches 5 16 64] [--rounds 9] [--onednn default|on|off] [--output FILE]
+    python -m benchmarks.embedding [--against session|torch] [--batches 5 16 64] [--rounds 9]
+        [--onednn default|on|off] [--output FILE]
 """
 
 from __future__ import annotations
@@ -18,33 +20,30 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-BUDGET = 2.5
+BUDGETS = {"session": 2.5, "torch": 2.5}
+"""What ours is compared with: how many times as fast it is to be."""
 BATCHES = (5, 16, 64)
 EXAMPLES_PER_TURN = 80
 """About a second of the session on two cores: long enough to time, short enough for both to meet the same machine."""
 Embed = Callable[[np.ndarray], np.ndarray]
 
 
-def session_and_weights(seed: int = 0) -> tuple[Embed, dict[str, np.ndarray]]:
-    """VGGish in tf-slim with random weights that keep activations near 1, and those weights by variable name."""
+def plain_network(examples: Any) -> Any:
+    """Build VGGish in tf-slim, in TensorFlow's current graph: tensor [n, 96, 64] -> [n, 128]."""
     import tensorflow
     import tf_slim as slim
 
-    tf = tensorflow.compat.v1
-    generator = np.random.default_rng(seed)
-    weights = {}
-    graph = tf.Graph()
-    with graph.as_default(), tf.variable_scope("vggish"):
-        examples = tf.placeholder(tf.float32, (None, 96, 64))
-        net = tf.reshape(examples, (-1, 96, 64, 1))
+    with tensorflow.compat.v1.variable_scope("vggish"):
+        net = tensorflow.reshape(examples, (-1, 96, 64, 1))
         for number, (n_layers, n_channels) in enumerate([(1, 64), (1, 128), (2, 256), (2, 512)], start=1):
             if n_layers == 1:
                 net = slim.conv2d(net, n_channels, 3, scope=f"conv{number}")
@@ -52,26 +51,70 @@ def session_and_weights(seed: int = 0) -> tuple[Embed, dict[str, np.ndarray]]:
                 net = slim.repeat(net, n_layers, slim.conv2d, n_channels, 3, scope=f"conv{number}")
             net = slim.max_pool2d(net, 2, padding="SAME")
         net = slim.repeat(slim.flatten(net), 2, slim.fully_connected, 4096, scope="fc1")
-        embeddings = slim.fully_connected(net, 128, activation_fn=None, scope="fc2")
-        session = tf.Session(graph=graph)
+        return slim.fully_connected(net, 128, activation_fn=None, scope="fc2")
+
+
+def session(weights: Mapping[str, np.ndarray]) -> Embed:
+    """The network in a tf-slim session, with weights by variable name."""
+    import tensorflow
+
+    tf = tensorflow.compat.v1
+    with tf.Graph().as_default() as graph:
+        examples = tf.placeholder(tf.float32, (None, 96, 64))
+        embeddings = plain_network(examples)
+        opened = tf.Session(graph=graph)
         for variable in tf.global_variables():
-            shape = variable.shape.as_list()
-            scale = np.sqrt(2 / np.prod(shape[:-1])) if len(shape) > 1 else 0.05
-            weights[variable.op.name] = generator.standard_normal(shape, np.float32) * np.float32(scale)
-            session.run(variable.initializer, {variable.initializer.inputs[1]: weights[variable.op.name]})
-    return lambda fed: session.run(embeddings, feed_dict={examples: fed}), weights
+            opened.run(variable.initializer, {variable.initializer.inputs[1]: weights[variable.op.name]})
+    return lambda fed: opened.run(embeddings, feed_dict={examples: fed})
 
 
-def compare(batches: tuple[int, ...], rounds: int, threads: int | None) -> dict[str, Any]:
+def torch(weights: Mapping[str, np.ndarray]) -> Embed:
+    """The network in PyTorch, with the same weights."""
+    from torch import from_numpy, inference_mode
+    from torch.nn.functional import conv2d, linear, max_pool2d, relu
+
+    # [height, width, in, out] -> [out, in, height, width], and [in, out] -> [out, in].
+    axes = {4: (3, 2, 0, 1), 2: (1, 0), 1: (0,)}
+    own = {
+        name: from_numpy(np.ascontiguousarray(values.transpose(axes[values.ndim]))) for name, values in weights.items()
+    }
+
+    def parameters(layer: str) -> tuple[Any, Any]:
+        return own[f"vggish/{layer}/weights"], own[f"vggish/{layer}/biases"]
+
+    def embed(examples: np.ndarray) -> np.ndarray:
+        with inference_mode():
+            net = from_numpy(examples)[:, None]
+            for block in (["conv1"], ["conv2"], ["conv3/conv3_1", "conv3/conv3_2"], ["conv4/conv4_1", "conv4/conv4_2"]):
+                for layer in block:
+                    net = relu(conv2d(net, *parameters(layer), padding=1))
+                net = max_pool2d(net, 2)
+            net = net.permute(0, 2, 3, 1).flatten(1)  # as tf-slim flattens: channels last
+            for layer in ("fc1/fc1_1", "fc1/fc1_2"):
+                net = relu(linear(net, *parameters(layer)))
+            return linear(net, *parameters("fc2")).numpy()
+
+    return embed
+
+
+def compare(against: str, batches: tuple[int, ...], rounds: int, threads: int | None) -> dict[str, Any]:
     """Time both in turns.
+
+    Args:
+        against: "session" or "torch".
+        batches: examples a call.
+        rounds: turns of both.
+        threads: of our network; None for one a processor.
 
     Returns:
         by batch size the median, least and largest ratio and the median examples a second of both; the largest
         difference between their embeddings in standard deviations; machine and versions.
     """
+    from sarcasm.vggish import random_weights
     from sarcasm.vggish.winograd import WinogradNetwork
 
-    embed_plainly, weights = session_and_weights()
+    weights = random_weights(0)
+    embed_plainly = {"session": session, "torch": torch}[against](weights)
     examples = np.random.default_rng(1).standard_normal((max(*batches, EXAMPLES_PER_TURN), 96, 64), dtype=np.float32)
     with WinogradNetwork(weights, threads) as network:
         expected, embeddings = embed_plainly(examples[:64]), network.embed(examples[:64])
@@ -87,20 +130,32 @@ def compare(batches: tuple[int, ...], rounds: int, threads: int | None) -> dict[
                 "ratio": statistics.median(ratios),
                 "least": min(ratios),
                 "largest": max(ratios),
-                "session_per_second": statistics.median(theirs for theirs, _ in pairs),
-                "network_per_second": statistics.median(ours for _, ours in pairs),
+                "theirs_per_second": statistics.median(theirs for theirs, _ in pairs),
+                "ours_per_second": statistics.median(ours for _, ours in pairs),
             }
-    return {**result, **_circumstances(), "threads": threads, "rounds": rounds}
+    return {"against": against, **result, **_circumstances(), "threads": threads, "rounds": rounds}
 
 
 def measure(rounds: int = 5) -> list[dict[str, object]]:
-    """Compare in a fresh process, because oneDNN is chosen when TensorFlow is imported."""
+    """Compare in fresh processes, because oneDNN is chosen when TensorFlow is imported."""
+    rows = _measured("session", "a session", rounds)
+    if find_spec("torch"):
+        return rows + _measured("torch", "PyTorch", rounds)
+    print("embedding against PyTorch: left out, as torch is not installed", file=sys.stderr)
+    return rows
+
+
+def _measured(against: str, name: str, rounds: int) -> list[dict[str, object]]:
     environment = {key: value for key, value in os.environ.items() if key != "TF_ENABLE_ONEDNN_OPTS"}
-    command = [sys.executable, "-m", "benchmarks.embedding", "--json", "--rounds", str(rounds)]
+    command = [sys.executable, "-m", "benchmarks.embedding", "--json", "--against", against, "--rounds", str(rounds)]
     output = subprocess.run(command, capture_output=True, text=True, check=True, env=environment).stdout
     batches = json.loads(output.splitlines()[-1])["batches"]
     return [
-        {"what": f"embedding against a session, {batch} examples a call", "ratio": rates["ratio"], "budget": BUDGET}
+        {
+            "what": f"embedding against {name}, {batch} examples a call",
+            "ratio": rates["ratio"],
+            "budget": BUDGETS[against],
+        }
         for batch, rates in batches.items()
     ]
 
@@ -140,6 +195,7 @@ def _processor() -> str:
 def main() -> None:
     """Print the comparison; append it as a line of JSON where asked."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--against", choices=[*BUDGETS], default="session")
     parser.add_argument("--batches", type=int, nargs="+", default=BATCHES, help="examples a call")
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--onednn", choices=["default", "on", "off"], default="default", help="in the session")
@@ -151,7 +207,7 @@ def main() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     if options.onednn != "default":
         os.environ["TF_ENABLE_ONEDNN_OPTS"] = str(int(options.onednn == "on"))
-    result = compare(tuple(options.batches), options.rounds, options.threads)
+    result = compare(options.against, tuple(options.batches), options.rounds, options.threads)
     line = json.dumps(result)
     if options.output:
         with options.output.open("a", encoding="utf-8") as file:
@@ -162,9 +218,9 @@ def main() -> None:
     print(", ".join(f"{name} {value}" for name, value in result.items() if name not in ("batches", "difference")))
     print(f"largest difference of an embedding: {result['difference']:.1e} standard deviations")
     for batch, rates in result["batches"].items():
-        both = f"{rates['network_per_second']:4.0f} against {rates['session_per_second']:4.0f} examples/s"
+        both = f"{rates['ours_per_second']:4.0f} against {rates['theirs_per_second']:4.0f} examples/s"
         spread = f"{rates['least']:.2f} to {rates['largest']:.2f}"
-        print(f"batch {batch:>3}: {both}, {rates['ratio']:.2f} x ({spread}), budget {BUDGET} x")
+        print(f"batch {batch:>3}: {both}, {rates['ratio']:.2f} x ({spread}), budget {BUDGETS[options.against]} x")
 
 
 if __name__ == "__main__":

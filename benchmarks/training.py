@@ -14,43 +14,29 @@ import subprocess
 import sys
 import time
 
-N_EXAMPLES, DIMENSION, UNITS, STEPS = 2769, 128, 4096, 30
+from benchmarks.notebook import STEPS, fit_and_predict
+
+N_EXAMPLES, DIMENSION, UNITS = 2769, 128, 4096
 BUDGET, PEAK_BUDGET = 1.8, 0.85
 
 
 def ours() -> float:
-    """Seconds of `sarcasm.fit.fit`, without the import of TensorFlow."""
-    from sarcasm.fit import Adam, fit
-    from sarcasm.heads import MLP
+    """Seconds of a run's own training, without the import of TensorFlow."""
+    from sarcasm.config import compose, parse
+    from sarcasm.fit import Rows
 
-    X, y = _rows()
-    trainer = Adam(name="full_batch", steps=STEPS, learning_rate=1e-4, epsilon=1e-8, batch_size=None)
-    return _between_steps(lambda log_step: fit(MLP(name="big", hidden=[UNITS, UNITS]), trainer, X, y, 42, log_step))
+    config = parse(compose("config", ["head=big", "trainer=full_batch", f"trainer.steps={STEPS}"]))
+    rows = Rows(*_rows())
+    return _between_steps(lambda log_step: config.head.fit(config.trainer, rows, None, 42, log_step))
 
 
 def notebook() -> float:
     """Seconds of the notebook's way: the same graph, its rows fed in every step."""
     import numpy as np
-    import tensorflow
-    import tf_slim as slim
 
-    tf = tensorflow.compat.v1
     X, y = _rows()
     labels = np.stack([y, ~y], axis=1).astype(np.float32)
-
-    def train(log_step):  # type: ignore[no-untyped-def]
-        with tf.Graph().as_default(), tf.Session() as session:
-            given_X, given_y = tf.placeholder(tf.float32, (None, DIMENSION)), tf.placeholder(tf.float32, (None, 2))
-            hidden = slim.fully_connected(slim.fully_connected(given_X, UNITS), UNITS)
-            logits = slim.fully_connected(hidden, 2, activation_fn=None)
-            loss = tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(labels=given_y, logits=logits))
-            update = tf.train.AdamOptimizer(1e-4, epsilon=1e-8).minimize(loss)
-            session.run(tf.global_variables_initializer())
-            for step in range(STEPS):
-                value, _ = session.run([loss, update], {given_X: X, given_y: labels})
-                log_step(step, {"train/loss": float(value)})
-
-    return _between_steps(train)
+    return _between_steps(lambda log_step: fit_and_predict(X, labels, X[:1], (UNITS, UNITS), 42, log_step))
 
 
 def peak() -> float:
