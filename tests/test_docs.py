@@ -13,6 +13,7 @@ import pytest
 import train
 from sarcasm.config import compose, parse
 from sarcasm.project import PROJECT
+from sarcasm.store import Store
 
 DOCUMENTS = [PROJECT / "README.md", PROJECT / "CONTRIBUTING.md", *sorted((PROJECT / "docs").glob("*.md"))]
 BLOCK = re.compile(r"^```bash\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -31,7 +32,12 @@ def commands() -> list[tuple[str, str]]:
 
 
 ASKED = ("sarcasm compare", "sarcasm repeat", "sarcasm probe")
-KNOWN = ("python train.py", "sarcasm prepare", "sarcasm check", *ASKED, "make", ".venv/bin/pre-commit install")
+ELSEWHERE = ("ray start", "ray stop", "sbatch", "pip install")
+"""Commands of other programs, for machines that a test does not have; `make test-ray` starts a cluster."""
+KNOWN = (
+    "python train.py", "sarcasm prepare", "sarcasm check", "sarcasm store", *ASKED, *ELSEWHERE, "make",
+    ".venv/bin/pre-commit install",
+)  # fmt: skip
 
 
 def test_there_are_commands_and_all_are_of_a_kind_that_is_checked():
@@ -114,6 +120,18 @@ def test_every_question_about_runs_is_answered(command, two_runs):
     done = run_sarcasm(*words, store, *([] if words[0] == "compare" else [clips]))
     assert done.returncode == 0, done.stderr
     assert done.stdout
+
+
+@pytest.mark.parametrize(
+    "command", sorted({command for _, command in commands() if command.startswith("sarcasm store")})
+)
+def test_every_store_command_answers(command, tmp_path):
+    path = tmp_path / "embeddings.db"
+    with Store(path) as store:
+        store.put('{"embedding": "VGGishEmbedding"}', "key", b"value")
+    done = run_sarcasm(*shlex.split(command, comments=True)[1:], f"store.path={path}")
+    assert done.returncode == 0, done.stderr
+    assert str(path) in done.stdout
 
 
 def run_sarcasm(*words: str) -> subprocess.CompletedProcess[str]:

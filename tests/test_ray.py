@@ -111,7 +111,7 @@ def test_a_killed_worker_loses_nothing_and_changes_no_bit(cluster, manifest, v1_
         pytest.fail(f"nobody was seen at work: {running.communicate()}")
     out, err = running.communicate(timeout=300)
     assert running.returncode == 0, err
-    assert f"0 clips found in {kept}, {N_CLIPS} computed" in out
+    assert f"0 clips found in {kept.name}, {N_CLIPS} computed" in out
 
     config = parse(compose("config", words))
     corpus = config.dataset.read()

@@ -137,7 +137,7 @@ class Store:
         if not self._is_on:
             return "off, everything computed"
         damaged = f", {self.n_damaged} of them damaged" if self.n_damaged else ""
-        return f"{self.n_hits} clips found in {self._path}, {self.n_misses} computed{damaged}"
+        return f"{self.n_hits} clips found in {self._path.name}, {self.n_misses} computed{damaged}"
 
     def close(self) -> None:
         """Write what is not yet written."""
