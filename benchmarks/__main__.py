@@ -29,12 +29,12 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=Path(__file__).with_name("results.jsonl"))
     arguments = parser.parse_args()
     rows = []
-    print(f"{'what':<62}{'ratio':>10}{'budget':>10}")
+    print(f"{'what':<66}{'ratio':>10}{'budget':>10}")
     for name in arguments.names or NAMES:
         for row in importlib.import_module(f"benchmarks.{name}").measure():
             rows.append(row)
             value = f"{row['seconds']:.3g} s" if "seconds" in row else f"{row['ratio']:.3g}"
-            print(f"{row['what']:<62}{value:>10}{row['budget']:>10.3g}", flush=True)
+            print(f"{row['what']:<66}{value:>10}{row['budget']:>10.3g}", flush=True)
     line = {
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "machine": {"processor": _processor(), "cores": os.cpu_count(), "system": platform.system()},

@@ -154,12 +154,12 @@ def main() -> None:
     parser.add_argument("--output", type=Path, help="append a line of JSON to this file")
     options = parser.parse_args()
     rows = compare(options.rounds)
-    print(f"{'what':<62}{'theirs':>9}{'ours':>9}{'ratio':>9}{'spread':>16}{'budget':>8}{'difference':>12}")
+    print(f"{'what':<66}{'theirs':>9}{'ours':>9}{'ratio':>9}{'spread':>16}{'budget':>8}{'difference':>12}")
     for row in rows:
         spread = f"{row['least']:.1f} to {row['largest']:.1f}"
         difference = f"{row['difference']:.1e}" if "difference" in row else ""
         print(
-            f"{row['what']:<62}{row['theirs_x_real_time']:>8.0f}x{row['ours_x_real_time']:>8.0f}x{row['ratio']:>9.1f}"
+            f"{row['what']:<66}{row['theirs_x_real_time']:>8.0f}x{row['ours_x_real_time']:>8.0f}x{row['ratio']:>9.1f}"
             f"{spread:>16}{row['budget']:>8.0f}{difference:>12}"
         )
     if options.output:
