@@ -34,7 +34,7 @@ lint: $(VENV)/.installed-dev  ## style, spelling and the direction of imports
 types: $(VENV)/.installed-dev  ## static types
 	$(BIN)/mypy
 
-bench: $(VENV)/.installed-dev  ## measure front end, network, head and tracking against their plain forms
+bench: $(VENV)/.installed-dev  ## measure every step, whole runs and memory against their plain forms (half an hour)
 	$(BIN)/python -m benchmarks
 
 ui: $(VENV)/.installed  ## MLflow's page on http://127.0.0.1:5000 (PORT=...)

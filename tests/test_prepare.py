@@ -27,9 +27,9 @@ from sarcasm import help as help_page
 from sarcasm.corpus import MANIFEST
 from sarcasm.corpus.mustard import read_labels
 from sarcasm.files import lock, sha256
-from sarcasm.prepare.workers import in_processes
 from sarcasm.project import PROJECT
 from sarcasm.tracking.processes import is_alive
+from sarcasm.workers import in_processes
 from tests.server_fixtures import cut_after, other_content, redirect, status, web_page
 from tests.video_fixtures import CLIPS, voice, write_archive, write_video
 

@@ -1,5 +1,6 @@
 """Clips -> embeddings: each by itself, once, and never out of date."""
 
+import os
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -130,17 +131,42 @@ def test_no_more_than_a_few_clips_are_read_ahead(monkeypatch):
     taken = []
     lock = threading.Lock()
 
-    def read(clip):
+    def read_one(task, clip):
         with lock:
             taken.append(clip.number)
         return clip.number
 
+    monkeypatch.setattr(stream, "_read_one", read_one)
     clips = [Clip(number, str(number), Path(), None) for number in range(100)]
-    ahead = stream.read_ahead(clips, read)
+    ahead = stream.read(clips, Task(peaks(), Resampler.reference, False))
     assert [next(ahead)[1] for _ in range(10)] == list(range(10))
     assert len(taken) <= 10 + 2 * 3 + 1
     ahead.close()
     assert len(taken) <= 10 + 2 * 3 + 1
+
+
+@dataclass
+class Deadly(Peaks):
+    """Ends the process that reads a loud clip, as a library in C may."""
+
+    reads_in_processes = True
+
+    def examples(self, waveform):
+        if np.abs(waveform).max() > 0.9:
+            os._exit(1)
+        return super().examples(waveform)
+
+
+def test_processes_give_what_threads_give_and_a_clip_that_ends_one_is_told(corpus, monkeypatch):
+    monkeypatch.setattr(stream, "FEWEST_FOR_PROCESSES", 2)
+    loud = corpus.utterances[9].path
+    soundfile.write(loud, np.full(8_000, 0.95), 16_000)
+    skipping = replace(READING, bad_clips=BadClips.skip)
+    deadly = Deadly(name="deadly", workers=Workers.local)
+    table, _ = counted(corpus, None, deadly, skipping)
+    assert table.skipped == {"1_09": f"clip 1_09: {loud} ended the process that was to read it; look at it"}
+    others = Corpus(tuple(each for each in corpus.utterances if each.id != "1_09"))
+    assert equal(table, counted(others, None)[0])
 
 
 @given(st.integers(1, 4), st.integers(1, 9), st.integers(1, 5), st.integers(0, 30))

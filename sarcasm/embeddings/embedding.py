@@ -69,6 +69,9 @@ class Embedding:
     libraries: ClassVar[tuple[str, ...]] = ()
     """Distributions whose version may change a value."""
 
+    reads_in_processes: ClassVar[bool] = False
+    """Whether examples are made in processes instead of threads: where Python itself is at work, threads take turns."""
+
     @property
     def recipe(self) -> dict[str, Any]:
         """What changes its values beside weights and code: by default, every option of its own."""

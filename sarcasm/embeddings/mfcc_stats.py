@@ -27,6 +27,7 @@ class MfccStatistics(Embedding):
 
     shortest_samples = acoustics.SHORTEST_SAMPLES
     libraries: ClassVar[tuple[str, ...]] = ("librosa", "soxr")
+    reads_in_processes = True
 
     @property
     def modules(self) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from sarcasm.embeddings.embedding import Network
-from sarcasm.embeddings.stream import Clip, Result, Task, embedded_in_batches, opened, read_ahead
+from sarcasm.embeddings.stream import Clip, Result, Task, embedded_in_batches, opened, read
 from sarcasm.errors import ConfigError, SarcasmError
 
 CLIPS_AT_ONCE = 16
@@ -57,7 +57,7 @@ class Worker:
                 self._network = self._stack.enter_context(opened(task, weights))
         except SarcasmError as error:
             return type(error)(f"{os.uname().nodename}: {error}")
-        return list(embedded_in_batches(read_ahead(clips, task.read), self._network))
+        return list(embedded_in_batches(read(clips, task), self._network))
 
 
 def embed_on_ray(clips: Sequence[Clip], task: Task, weights: str) -> Iterator[Result]:

@@ -1,10 +1,10 @@
 """Clips -> embeddings, as a stream: what is kept is taken from the store, the rest is computed and kept as it comes.
 
-Threads read clips, change their rate and make examples, a bounded number of clips ahead; meanwhile the network takes
-examples across the borders of clips, so many at a time. Memory holds these clips and that batch, however large the
-corpus. What is made of a clip depends on the clip alone, whatever came before it and however many threads there are:
-to the bit with the fast network, within 1e-5 of an embedding's deviation with TensorFlow's (`embedding.engine=graph`),
-whose kernels sum in another order in another batch.
+Threads (or processes, where Python itself is at work) read clips, change their rate and make examples, a bounded number
+of clips ahead; meanwhile the network takes examples across the borders of clips, so many at a time. Memory holds these
+clips and that batch, however large the corpus. What is made of a clip depends on the clip alone, whatever came before it
+and however many threads there are: to the bit with the fast network, within 1e-5 of an embedding's deviation with
+TensorFlow's (`embedding.engine=graph`), whose kernels sum in another order in another batch.
 
 What was computed of a clip is found again by the SHA-256 of its file and a recipe: options, weights, the libraries that
 decode, and the code itself.
@@ -14,10 +14,11 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from importlib.metadata import version
 from itertools import chain
 from pathlib import Path
@@ -34,11 +35,14 @@ from sarcasm.loudness import envelope, level_db
 from sarcasm.processors import n_processors
 from sarcasm.resampling import Resampler
 from sarcasm.store import Store
+from sarcasm.workers import in_processes
 
 BATCH_EXAMPLES = 64
 """Given to the network at a time."""
 AHEAD = 2
 """Clips read ahead for each thread that reads."""
+FEWEST_FOR_PROCESSES = 32
+"""Clips; starting processes takes as long as a dozen."""
 MODULES = (
     "sarcasm.audio",
     "sarcasm.resampling",
@@ -228,34 +232,47 @@ def embedded_in_batches(clips: Iterable[Result], network: Network) -> Iterator[R
             computed = network.embed(joined[:n_now])
             rows, examples = np.concatenate([rows, computed]) if len(rows) else computed, [joined[n_now:]]
         while waiting:
-            clip, read = waiting[0]
-            if isinstance(read, Embedded):
-                if len(read.rows) > len(rows):
+            clip, result = waiting[0]
+            if isinstance(result, Embedded):
+                if len(result.rows) > len(rows):
                     break
                 # A copy, as a view would keep the whole batch.
-                own, rows = np.array(rows[: len(read.rows)], np.float32), rows[len(read.rows) :]
-                read = replace(read, rows=own)
+                own, rows = np.array(rows[: len(result.rows)], np.float32), rows[len(result.rows) :]
+                result = replace(result, rows=own)
             waiting.popleft()
-            yield clip, read
+            yield clip, result
 
 
-def read_ahead(clips: Sequence[Clip], read: Callable[[Clip], Embedded]) -> Iterator[Result]:
-    """Read clips in threads, and give them in their order."""
-    n_threads = n_processors()
-    pool = ThreadPoolExecutor(n_threads, thread_name_prefix="read")
-    reading: deque[tuple[Clip, Future[Embedded]]] = deque()
+def read(clips: Sequence[Clip], task: Task) -> Iterator[Result]:
+    """Read clips some ahead, with every processor that this process may use.
+
+    Yields:
+        Each clip with its examples, or with what is wrong with it; in their order, unless processes read them.
+    """
+    n = n_processors()
+    if task.embedding.reads_in_processes and len(clips) >= FEWEST_FOR_PROCESSES:
+        for each, result in in_processes(partial(_read_one, task), clips, n):
+            died = AudioError(f"clip {each.id}: {each.path} ended the process that was to read it; look at it")
+            yield each, died if result is None else result
+        return
+    pool = ThreadPoolExecutor(n, thread_name_prefix="read")
+    reading: deque[tuple[Clip, Future[Embedded | AudioError]]] = deque()
     try:
-        for clip in chain(clips, [None] * (AHEAD * n_threads)):
+        for clip in chain(clips, [None] * (AHEAD * n)):
             if clip is not None:
-                reading.append((clip, pool.submit(read, clip)))
-            if reading and (clip is None or len(reading) > AHEAD * n_threads):
+                reading.append((clip, pool.submit(_read_one, task, clip)))
+            if reading and (clip is None or len(reading) > AHEAD * n):
                 first, future = reading.popleft()
-                try:
-                    yield first, future.result()
-                except AudioError as error:
-                    yield first, error
+                yield first, future.result()
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _read_one(task: Task, clip: Clip) -> Embedded | AudioError:
+    try:
+        return task.read(clip)
+    except AudioError as error:
+        return error
 
 
 def _computed(clips: Sequence[Clip], task: Task, weights: str) -> Iterator[Result]:
@@ -267,4 +284,4 @@ def _computed(clips: Sequence[Clip], task: Task, weights: str) -> Iterator[Resul
         yield from embed_on_ray(clips, task, weights)
         return
     with opened(task, weights) as network:
-        yield from embedded_in_batches(read_ahead(clips, task.read), network)
+        yield from embedded_in_batches(read(clips, task), network)

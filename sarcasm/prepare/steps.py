@@ -30,7 +30,7 @@ from sarcasm.prepare.options import Preparation
 from sarcasm.prepare.recipes import ALL, CLIPS, DENOISED, ORIGINAL, WEIGHTS, Recipe
 from sarcasm.prepare.source import Source
 from sarcasm.prepare.videos import Video, archive_fault, find_videos
-from sarcasm.prepare.workers import in_processes
+from sarcasm.workers import in_processes
 
 SAMPLE_BYTES = 4
 EXTRACT_SECONDS = 0.03
