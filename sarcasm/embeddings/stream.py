@@ -1,9 +1,9 @@
 """Clips -> embeddings, as a stream: what is kept is taken from the store, the rest is computed and kept as it comes.
 
-Threads (or processes, where Python itself is at work) read clips, change their rate and make examples, a bounded number
-of clips ahead; meanwhile the network takes examples across the borders of clips, so many at a time. Memory holds these
-clips and that batch, however large the corpus. What is made of a clip depends on the clip alone, whatever came before it
-and however many threads there are: to the bit with the fast network, within 1e-5 of an embedding's deviation with
+Threads (or processes, where Python itself is at work) read clips, change their rate and make examples, a few clips
+ahead; meanwhile the network takes examples across the borders of clips, so many at a time. Memory holds these clips and
+that batch, however large the corpus. What is made of a clip depends on the clip alone, whatever came before it and
+however many threads there are: to the bit with the fast network, within 1e-5 of an embedding's deviation with
 TensorFlow's (`embedding.engine=graph`), whose kernels sum in another order in another batch.
 
 What was computed of a clip is found again by the SHA-256 of its file and a recipe: options, weights, the libraries that
