@@ -28,10 +28,11 @@ def main() -> None:
     parser.add_argument("names", nargs="*", choices=[*NAMES, []], help="which; all if none is named")
     parser.add_argument("--output", type=Path, default=Path(__file__).with_name("results.jsonl"))
     arguments = parser.parse_args()
-    rows = []
+    rows: list[dict[str, object]] = []
+    modules = [importlib.import_module(f"benchmarks.{name}") for name in arguments.names or NAMES]
     print(f"{'what':<66}{'ratio':>10}{'budget':>10}")
-    for name in arguments.names or NAMES:
-        for row in importlib.import_module(f"benchmarks.{name}").measure():
+    for module in modules:
+        for row in module.measure():
             rows.append(row)
             value = f"{row['seconds']:.3g} s" if "seconds" in row else f"{row['ratio']:.3g}"
             print(f"{row['what']:<66}{value:>10}{row['budget']:>10.3g}", flush=True)

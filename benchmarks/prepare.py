@@ -23,7 +23,7 @@ from sarcasm.config import compose, parse_preparation
 from sarcasm.prepare import Wish, steps
 from sarcasm.prepare.clips import DenoiseClip, ExtractClip, make
 from sarcasm.prepare.videos import find_videos
-from sarcasm.prepare.workers import in_processes
+from sarcasm.workers import in_processes
 from tests.video_fixtures import voice, write_video
 
 N_CLIPS, N_DISTINCT, N_DENOISED, ROUNDS = 690, 40, 40, 3
