@@ -24,6 +24,8 @@ from sarcasm.tracking import Recorded
 
 SURE = 0.05
 SEED = 0
+OF_THE_PLACE = ("tracking.", "store.", "embedding.workers")
+"""Options that say where a run is computed and recorded, and nothing of what it is."""
 DRAWS_BELOW = 20
 """How many times smaller than what is asked for the smallest p can be."""
 
@@ -154,7 +156,7 @@ def differing(runs: Sequence[Recorded]) -> dict[str, list[Any]]:
     return {
         key: values
         for key, values in found.items()
-        if any(value != values[0] for value in values) and not key.startswith("tracking.")
+        if any(value != values[0] for value in values) and not key.startswith(OF_THE_PLACE)
     }
 
 
