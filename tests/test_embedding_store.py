@@ -384,6 +384,17 @@ def test_verify_drops_what_is_damaged(filled):
     assert upkeep.verify(filled) == upkeep.Verified(199, 0, ())
 
 
+def test_verify_drops_what_damage_has_made_another_type(filled):
+    with sqlite3.connect(filled) as connection:
+        connection.execute("UPDATE entries SET value = 'text' WHERE key = 'key 5'")
+    assert upkeep.verify(filled) == upkeep.Verified(199, 1, ())
+
+
+def test_info_shows_a_recipe_that_is_damaged(filled):
+    (kept,) = upkeep.info(filled).kept
+    assert (kept.recipe, kept.n_entries) == ({"damaged": "recipe"}, 200)
+
+
 def used_on(path: Path, number: int, day: int) -> None:
     with sqlite3.connect(path) as connection:
         connection.execute("UPDATE entries SET used = ? WHERE key = ?", (day, f"key {number}"))

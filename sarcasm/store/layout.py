@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from urllib.parse import quote
@@ -35,6 +36,7 @@ CREATE TABLE files (
 """`used` is the day of the last use, counted from 1970."""
 MARK = b"CREATE TABLE recipes"
 """Stands in every store as text, however damaged its first bytes may be."""
+DAY_SECONDS = 86_400
 LONGEST_WAIT_SECONDS = 60.0
 """For another process that writes."""
 OF_THE_SYSTEM = {
@@ -131,6 +133,19 @@ def entry_checksum(recipe: str, key: str, value: bytes) -> bytes:
 def file_checksum(path: bytes, stamp: str, sha256: str) -> bytes:
     """Of what is known of a file."""
     return checksum(path, stamp.encode(), sha256.encode())
+
+
+def is_whole(checksum: object, expected: Callable[..., bytes], *parts: object) -> bool:
+    """Whether parts are as they were written; damage may have made them other types."""
+    try:
+        return checksum == expected(*parts)
+    except (AttributeError, TypeError, UnicodeEncodeError):
+        return False
+
+
+def today() -> int:
+    """The day that a use is written down with."""
+    return int(time.time() // DAY_SECONDS)
 
 
 def _is_new(connection: sqlite3.Connection) -> bool:

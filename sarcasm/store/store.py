@@ -24,7 +24,6 @@ ASKED_AT_ONCE = 500
 LONGEST_UNWRITTEN_SECONDS = 1.0
 """What a killed process loses."""
 MOST_UNWRITTEN_BYTES = 2**23
-DAY_SECONDS = 86_400
 
 Found = TypeVar("Found")
 logger = logging.getLogger(__name__)
@@ -63,14 +62,14 @@ class Store:
         Yields:
             Key and value of those that are there.
         """
-        today, n_found, n_damaged = _today(), 0, 0
+        today, n_found, n_damaged = layout.today(), 0, 0
         query = (
             "SELECT entries.id, key, used, checksum, value FROM entries JOIN recipes ON recipe = recipes.id"
             " WHERE text = ? AND key IN "
         )
         for start in range(0, len(keys), ASKED_AT_ONCE):
             for id_, key, used, checksum, value in self._rows(query, keys[start : start + ASKED_AT_ONCE], recipe):
-                if not _is_whole(checksum, layout.entry_checksum, recipe, key, value):
+                if not layout.is_whole(checksum, layout.entry_checksum, recipe, key, value):
                     n_damaged += 1
                     continue
                 n_found += 1
@@ -114,7 +113,7 @@ class Store:
         query = "SELECT path, stamp, sha256, checksum FROM files WHERE path IN "
         for start in range(0, len(names), ASKED_AT_ONCE):
             for name, stamp_then, sha256, checksum in self._rows(query, names[start : start + ASKED_AT_ONCE]):
-                if _is_whole(checksum, layout.file_checksum, name, stamp_then, sha256):
+                if layout.is_whole(checksum, layout.file_checksum, name, stamp_then, sha256):
                     known[name, stamp_then] = sha256
         before = [stamp(path) for path in paths]
         found = [known.get((name, now.text)) if now else None for name, now in zip(names, before, strict=True)]
@@ -139,11 +138,15 @@ class Store:
         damaged = f", {self.n_damaged} of them damaged" if self.n_damaged else ""
         return f"{self.n_hits} clips found in {self._path.name}, {self.n_misses} computed{damaged}"
 
+    def metrics(self) -> dict[str, float]:
+        """What came of it, by the names that it is tracked under."""
+        return {"store/hits": self.n_hits, "store/misses": self.n_misses}
+
     def close(self) -> None:
         """Write what is not yet written."""
         self._write()
         # Once a day each, so that most runs write nothing.
-        used = [(_today(), id_) for id_ in self._used]
+        used = [(layout.today(), id_) for id_ in self._used]
         self._change(lambda each: each.executemany("UPDATE entries SET used = ? WHERE id = ?", used), used)
         self._used.clear()
         if self._connection:
@@ -188,7 +191,7 @@ class Store:
 
     def _write(self) -> None:
         unwritten, self._unwritten, self._n_unwritten_bytes = self._unwritten, [], 0
-        today = _today()
+        today = layout.today()
 
         def write(connection: sqlite3.Connection) -> None:
             for recipe in dict.fromkeys(recipe for recipe, _, _ in unwritten):
@@ -255,15 +258,3 @@ class Store:
         if self._connection:
             self._connection.close()
         self._connection, self._is_writable = None, False
-
-
-def _is_whole(checksum: object, expected: Callable[..., bytes], *parts: object) -> bool:
-    """Whether parts are as they were written; damage may have made them other types."""
-    try:
-        return checksum == expected(*parts)
-    except (AttributeError, TypeError, UnicodeEncodeError):
-        return False
-
-
-def _today() -> int:
-    return int(time.time() // DAY_SECONDS)

@@ -12,7 +12,6 @@ from pathlib import Path
 
 from sarcasm.errors import StoreError
 from sarcasm.store import layout
-from sarcasm.store.store import DAY_SECONDS
 
 LISTED_AT_ONCE = 500
 
@@ -86,7 +85,7 @@ def info(path: Path) -> Info:
             " GROUP BY text ORDER BY max(used) DESC, text"
         ).fetchall()
         n_files = connection.execute("SELECT count(*) FROM files").fetchone()[0]
-    kept = tuple(Kept(json.loads(text), n, n_bytes, _date(used)) for text, n, n_bytes, used in rows)
+    kept = tuple(Kept(_recipe(text), n, n_bytes, _date(used)) for text, n, n_bytes, used in rows)
     return Info(path, path.stat().st_size, n_files, kept)
 
 
@@ -107,7 +106,7 @@ def verify(path: Path) -> Verified:
                 (start, start + LISTED_AT_ONCE - 1),
             ).fetchall()
             for id_, text, key, value, checksum in rows:
-                if text is not None and checksum == layout.entry_checksum(text, key, value):
+                if layout.is_whole(checksum, layout.entry_checksum, text, key, value):
                     n_whole += 1
                 else:
                     damaged.append((id_,))
@@ -131,8 +130,7 @@ def prune(path: Path, unused_days: int | None, largest_bytes: int | None) -> Dro
         with layout.transaction(connection):
             before = _count(connection)
             if unused_days is not None:
-                today = int(time.time() // DAY_SECONDS)
-                connection.execute("DELETE FROM entries WHERE used <= ?", (today - unused_days,))
+                connection.execute("DELETE FROM entries WHERE used <= ?", (layout.today() - unused_days,))
             if largest_bytes is not None:
                 connection.execute(
                     "DELETE FROM entries WHERE id IN (SELECT id FROM ("
@@ -180,5 +178,12 @@ def _count(connection: sqlite3.Connection) -> Dropped:
     return Dropped(int(n), int(n_bytes))
 
 
+def _recipe(text: str) -> dict[str, object]:
+    try:
+        return dict(json.loads(text))
+    except (TypeError, ValueError):
+        return {"damaged": text}
+
+
 def _date(day: int) -> str:
-    return time.strftime("%Y-%m-%d", time.gmtime(day * DAY_SECONDS))
+    return time.strftime("%Y-%m-%d", time.gmtime(day * layout.DAY_SECONDS))
