@@ -59,9 +59,8 @@ def run(config: Config, cfg: DictConfig, tags: Mapping[str, str] | None = None) 
         config.store.open() as store,
     ):
         corpus = replace(read, hash_files=store.hashes)
-        reading = embeddings.Reading(config.resampler, config.dataset.bad_clips, config.dataset.short_clips)
         with tracked.time("embed"), console.track("embedding") as track:
-            table = embeddings.tabulate(corpus, config.embedding, config.pca, reading, store, track)
+            table = embeddings.tabulate(corpus, config.embedding, config.pca, config.reading, store, track)
             table = table.pooled(config.pool)
 
         share, seeds = config.trainer.validation_share, config.fit_seeds
@@ -77,10 +76,10 @@ def run(config: Config, cfg: DictConfig, tags: Mapping[str, str] | None = None) 
         with tracked.time("augment"), console.track("copying") as track:
             trained_on = np.unique(np.concatenate([fold.train for fold in folds]))
             copies = embeddings.tabulate_copies(
-                corpus, table, trained_on, config.embedding, config.pca, reading, config.augment, config.seed, store,
-                track,
+                corpus, table, trained_on, config.embedding, config.pca, config.reading, config.augment, config.seed,
+                store, track,
             ).pooled(config.pool)  # fmt: skip
-        tracked.log_metrics({"store/hits": store.n_hits, "store/misses": store.n_misses})
+        tracked.log_metrics(store.metrics())
 
         fits = [(fold, seed) for seed in seeds for fold in folds]
         of_fit = protocol | {"split.leaky": str(audit.is_leaky).lower()}

@@ -76,11 +76,10 @@ def tabulate(folder: Path, n_clips: int) -> dict[str, int]:
 
     config = parse(compose("config", []))
     utterances = [Utterance(str(n), folder / f"{n}.wav", n % 2 == 0) for n in range(n_clips)]
-    reading = embeddings.Reading(config.resampler, config.dataset.bad_clips, config.dataset.short_clips)
     with Store(folder / f"{n_clips}.db") as store:
         corpus = Corpus(tuple(sorted(utterances, key=lambda each: each.id)), is_made_up=True)
         corpus = replace(corpus, hash_files=store.hashes)
-        table = embeddings.tabulate(corpus, config.embedding, config.pca, reading, store)
+        table = embeddings.tabulate(corpus, config.embedding, config.pca, config.reading, store)
     return {**_memory(), "table": table.X.nbytes}
 
 

@@ -330,12 +330,11 @@ def _probe(parsed: argparse.Namespace) -> int:
         config.store.open() as store,
     ):
         corpus = replace(read, hash_files=store.hashes)
-        reading = embeddings.Reading(config.resampler, config.dataset.bad_clips, config.dataset.short_clips)
         with console.track("embedding") as track:
-            table = embeddings.tabulate(corpus, config.embedding, config.pca, reading, store, track)
+            table = embeddings.tabulate(corpus, config.embedding, config.pca, config.reading, store, track)
             table = table.pooled(config.pool)
         tracked.log_tags({"dataset.fingerprint": corpus.fingerprint, "embedding.weights": table.weights})
-        tracked.log_metrics({"store/hits": store.n_hits, "store/misses": store.n_misses})
+        tracked.log_metrics(store.metrics())
         named = []
         for target in ("speaker", "show"):
             with console.track(target) as track_names:

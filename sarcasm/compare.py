@@ -18,14 +18,13 @@ from typing import Any
 import numpy as np
 
 from sarcasm.errors import SarcasmError
+from sarcasm.options import OF_THE_PLACE
 from sarcasm.scoring import N_SWAPS, Paired, holm, paired
 from sarcasm.splits.units import codes
 from sarcasm.tracking import Recorded
 
 SURE = 0.05
 SEED = 0
-OF_THE_PLACE = ("tracking.", "store.", "embedding.workers")
-"""Options that say where a run is computed and recorded, and nothing of what it is."""
 DRAWS_BELOW = 20
 """How many times smaller than what is asked for the smallest p can be."""
 

@@ -23,11 +23,12 @@ from omegaconf.errors import OmegaConfBaseException
 from sarcasm import help as help_page
 from sarcasm.augmentation import Augmentation
 from sarcasm.corpus import Dataset
-from sarcasm.embeddings import PCA, Embedding, Pool
+from sarcasm.embeddings import PCA, Embedding, Pool, Reading
 from sarcasm.errors import ConfigError
 from sarcasm.features import Scale
 from sarcasm.fit import Adam
 from sarcasm.heads import Head
+from sarcasm.options import OF_THE_PLACE
 from sarcasm.prepare import Preparation
 from sarcasm.project import PROJECT
 from sarcasm.resampling import Resampler
@@ -45,7 +46,7 @@ PATHS = (
     "pca.params",
 )
 """Options that say where things lie."""
-NOT_IDENTITY = ("tracking.", "store.", "embedding.workers", *PATHS, "split.audit")
+NOT_IDENTITY = (*OF_THE_PLACE, *PATHS, "split.audit")
 """Options that cannot change a result: where things lie (their content is tagged), where a run is made and recorded."""
 
 
@@ -93,6 +94,11 @@ class Config:
     def fit_seeds(self) -> list[int]:
         """Seeds of the fits: `seeds`, or `seed` where there are none."""
         return list(self.seeds) or [self.seed]
+
+    @property
+    def reading(self) -> Reading:
+        """How clips are turned into examples."""
+        return Reading(self.resampler, self.dataset.bad_clips, self.dataset.short_clips)
 
     @property
     def choosers(self) -> list[str]:

@@ -104,18 +104,18 @@ def stamp(path: Path) -> Stamp | None:
 
 
 def once_a_version(look: Callable[[Path], Found]) -> Callable[[Path], Found]:
-    """A function of a file that is called once for each version of it, as told by its size and date.
+    """A function of a file that is called once for each version of it, as told by its stamp.
 
     Not for a file that is just being written: two versions of one size may bear the same date.
     """
 
     @cache
-    def of_version(path: Path, n_bytes: int, modified: int) -> Found:  # noqa: ARG001
+    def of_version(path: Path, text: str) -> Found:  # noqa: ARG001
         return look(path)
 
     def remembered(path: Path) -> Found:
-        status = path.stat()
-        return of_version(path, status.st_size, status.st_mtime_ns)
+        now = stamp(path)
+        return of_version(path, now.text) if now else look(path)
 
     return remembered
 

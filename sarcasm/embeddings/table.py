@@ -291,11 +291,9 @@ def _embedded(
 ) -> Iterator[tuple[int, Embedded | AudioError]]:
     """Position and embeddings of each of these utterances, in whatever order they come."""
     utterances = [corpus.utterances[position] for position in positions]
-    known = (corpus.hashes[each.id] for each in utterances)
-    hashes = [None if sha256 == UNREADABLE else sha256 for sha256 in known]
+    known = {id_: None if sha256 == UNREADABLE else sha256 for id_, sha256 in corpus.hashes.items()}
     clips = [
-        Clip(position, each.id, each.path, sha256)
-        for position, each, sha256 in zip(positions, utterances, hashes, strict=True)
+        Clip(position, each.id, each.path, known[each.id]) for position, each in zip(positions, utterances, strict=True)
     ]
     # Examples of a network that is trained are made faster than kept.
     used = Store(None) if finish.task.embedding.is_trained else store
