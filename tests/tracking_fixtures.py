@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from sarcasm.tracking import Tracking
+from sarcasm.tracking.options import OnFailure
 from sarcasm.tracking.sqlite import build
 
 
@@ -50,7 +51,7 @@ def tracking() -> Callable[..., Tracking]:
     def options(**changed: object) -> Tracking:
         values: dict[str, object] = {
             "name": "mlflow", "uri": "", "experiment": "sarcasm", "run_name": "", "flush_metrics": 1000,
-            "flush_seconds": 60.0, "timeout_seconds": 5.0,
+            "flush_seconds": 60.0, "timeout_seconds": 5.0, "on_failure": OnFailure.spool,
         }  # fmt: skip
         return Tracking(**(values | changed))  # type: ignore[arg-type]
 
