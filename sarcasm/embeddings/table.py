@@ -146,6 +146,20 @@ class Reading:
     short_clips: ShortClips
 
 
+def material(corpus: Corpus, embedding: Embedding, pca: PCA, reading: Reading, store: Store) -> dict[str, str]:
+    """Fingerprints of what a table will be made of, found out before any clip is read: tag -> hash or name.
+
+    Raises:
+        WeightsError: the weights or PCA parameters cannot be used.
+    """
+    finish = _Finish(Task(embedding, reading.resampler, corpus.is_made_up), pca, store)
+    return {
+        "dataset.fingerprint": corpus.fingerprint,
+        "embedding.weights": finish.weights,
+        "pca.parameters": finish.pca,
+    }
+
+
 def tabulate(
     corpus: Corpus, embedding: Embedding, pca: PCA, reading: Reading, store: Store, track: Track = lambda clips: clips
 ) -> Table:

@@ -25,6 +25,8 @@ LOCKED_SECONDS = 120.0
 """How long a file may be kept locked by another program before that is given up."""
 MOST_SECONDS_BETWEEN = 30.0
 """Between two attempts to reach a server."""
+RETRY_SECONDS = 1.0
+"""Between two attempts when a run has ended."""
 
 logger = logging.getLogger(__name__)
 
@@ -126,7 +128,9 @@ class Direct:
 class Spooled:
     """Tells a server by way of the spool."""
 
-    def __init__(self, store: Store, project: Path, begin: Begin, patience_seconds: float) -> None:
+    def __init__(
+        self, store: Store, project: Path, begin: Begin, patience_seconds: float, within: Spooled | None = None
+    ) -> None:
         """Begin the run; a server that does not answer is told later.
 
         Args:
@@ -134,14 +138,17 @@ class Spooled:
             project: whose spool is used.
             begin: what to begin with.
             patience_seconds: how long the end of the run waits for a server that fails.
+            within: the run of this process that it is nested in, which sends in its end what this one could not.
 
         Raises:
             TrackingError: the server refuses, or there is no MLflow server; or the spool cannot be written.
         """
-        self._store, self._patience_seconds = store, patience_seconds
+        self._store, self._patience_seconds, self._within = store, patience_seconds, within
         with tracking_errors(store.uri, "keep a run for the server"):
             self._entry = Entry.new(project, store.uri, begin)
-        self._not_before, self._has_warned = 0.0, False
+        self._not_before = 0.0
+        self._has_warned: bool = within is not None and within._has_warned
+        self._left: list[Entry] = []
         try:
             self._entry.deliver(store)
         except TrackingError as error:
@@ -178,22 +185,25 @@ class Spooled:
     def end(self, operation: End) -> None:
         """See `Recorder.end`: what the server does not take stays in the spool, which is said."""
         self.record(operation, f"end run {self.run_id}")
-        deadline = time.monotonic() + self._patience_seconds
-        while True:
-            try:
-                self._entry.deliver(self._store)
-            except TrackingError as error:
-                if time.monotonic() < deadline and not is_refusal(error):
-                    time.sleep(1.0)
-                    continue
-                logger.warning(
-                    "%s; the run waits in %s; send it once the server is back with: sarcasm runs sync",
-                    error, self._entry.folder,
-                )  # fmt: skip
-                self._entry.close(is_done=False)
-                return
-            self._entry.close(is_done=True)
+        if self._within:
+            if error := _sent(self._entry, self._store):
+                self._failed(error, time.monotonic())
+                self._within._left.append(self._entry)
             return
+        deadline = time.monotonic() + self._patience_seconds
+        waiting = [self._entry, *self._left]
+        while True:
+            errors = {entry: error for entry in waiting if (error := _sent(entry, self._store))}
+            waiting = list(errors)
+            if not waiting or time.monotonic() > deadline or any(map(is_refusal, errors.values())):
+                break
+            time.sleep(RETRY_SECONDS)
+        for entry in waiting:
+            entry.close(is_done=False)
+        if waiting:
+            n = "1 run waits" if len(waiting) == 1 else f"{len(waiting)} runs wait"
+            them = "it" if len(waiting) == 1 else "them"
+            logger.warning("%s; %s in outputs/spool; send %s with: sarcasm runs sync", errors[waiting[0]], n, them)
 
     def _failed(self, error: TrackingError, started: float) -> None:
         if not self._has_warned:
@@ -201,3 +211,13 @@ class Spooled:
             self._has_warned = True
         now = time.monotonic()
         self._not_before = now + min(max(1.0, PATIENCE * (now - started)), MOST_SECONDS_BETWEEN)
+
+
+def _sent(entry: Entry, store: Store) -> TrackingError | None:
+    """Send all that is left of a run, and be done with it; or why that cannot be."""
+    try:
+        entry.deliver(store)
+    except TrackingError as error:
+        return error
+    entry.close(is_done=True)
+    return None

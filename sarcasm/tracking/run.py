@@ -86,14 +86,16 @@ def start(
 
 @contextmanager
 def _recorded(
-    store: Store, options: Tracking, project: Path, begin: Begin, params: Mapping[str, object]
-) -> Iterator[Tracked]:
-    """A run of MLflow that ends as the block does."""
+    store: Store, options: Tracking, project: Path, begin: Begin, params: Mapping[str, object],
+    within: Recorder | None = None,
+) -> Iterator[Tracked]:  # fmt: skip
+    """A run of MLflow that ends as the block does; `within` records the one that it is nested in."""
     begin = replace(begin, tags=_cut_tags(this_process().tags() | dict(begin.tags)))
     earlier = _points_of(store, begin.run_id) if begin.run_id else {}
     recorder: Recorder
     if store.is_server and options.on_failure is OnFailure.spool:
-        recorder = Spooled(store, project, begin, options.timeout_seconds)
+        outer = within if isinstance(within, Spooled) else None
+        recorder = Spooled(store, project, begin, options.timeout_seconds, outer)
     else:
         recorder = Direct(store, begin)
     tracked = Tracked(store, recorder, begin, options, project, earlier)
@@ -157,7 +159,7 @@ class Tracked:
         """
         own_tags = {**_source_tags(self._project), **tags}
         begin = Begin(self._options.experiment, run_name, _now(), own_tags, self.reference, again)
-        return _recorded(self._store, self._options, self._project, begin, params)
+        return _recorded(self._store, self._options, self._project, begin, params, self._recorder)
 
     def log_step(self, step: int, metrics: Mapping[str, float]) -> None:
         """Log the metrics of a step; they are sent together with others.

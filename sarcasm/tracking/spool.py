@@ -27,7 +27,7 @@ from sarcasm.tracking.store import Store
 
 KEY_TAG = "spool.key"
 """Tag of a run: the name of its entry, by which a run is found whose making was never answered."""
-JOURNAL, STATE, ARTIFACTS = "journal.jsonl", "state.json", "artifacts"
+JOURNAL, STATE, ARTIFACTS, ASKED_FOR = "journal.jsonl", "state.json", "artifacts", "asked_for"
 PREFIX = "spool:"
 
 logger = logging.getLogger(__name__)
@@ -84,6 +84,7 @@ class Entry:
         self._held = ExitStack()
         self._held.enter_context(lock(folder))
         try:
+            _cut_unfinished(folder / JOURNAL)
             with (folder / JOURNAL).open(encoding="utf-8") as journal:
                 self.uri = str(json.loads(journal.readline())["uri"])
                 self._first = journal.tell()
@@ -154,7 +155,12 @@ class Entry:
         Raises:
             TrackingError: it does not take it; what it took is known.
         """
+        asked_for = self.folder / ASKED_FOR
         with self._delivering, tracking_errors(store.uri, "record a run"):
+            if asked_for.exists():
+                asked_for.unlink()
+                if self.run_id and _is_unknown(store, self.run_id):
+                    self._begin_anew(store)
             for may_begin_anew in (True, False):
                 try:
                     self._deliver(store)
@@ -162,10 +168,13 @@ class Entry:
                 except Exception:
                     if not may_begin_anew or not self.run_id or not _is_unknown(store, self.run_id):
                         raise
-                shown = without_password(store.uri)
-                logger.warning("%s knows nothing of run %s any more; it is told everything again", shown, self.run_id)
-                store.experiment_ids.clear()
-                self._keep(self._first, "")
+                self._begin_anew(store)
+
+    def _begin_anew(self, store: Store) -> None:
+        shown = without_password(store.uri)
+        logger.warning("%s knows nothing of run %s any more; it is told everything again", shown, self.run_id)
+        store.experiment_ids.clear()
+        self._keep(self._first, "")
 
     def _deliver(self, store: Store) -> None:
         for end, operation in self._operations(self._sent):
@@ -207,13 +216,16 @@ class Entry:
         key = begin.parent.removeprefix(PREFIX)
         if found := _find(store, begin.experiment, key):
             return found
+        with suppress(OSError):
+            # Its own recorder would find out much later that a server knows nothing of it.
+            (self.folder.parent / key / ASKED_FOR).touch()
         raise TrackingError(f"run {self.key} waits for the run that it is nested in, {key}, to be recorded")
 
     def _operations(self, start: int) -> Iterator[tuple[int, Begin | Operation]]:
         """Each whole line from a place on, and where it ends."""
         with (self.folder / JOURNAL).open("rb") as journal:
             journal.seek(start)
-            # A line that was cut off by the end of the process has no end.
+            # The last one may just be being written.
             while (line := journal.readline()).endswith(b"\n"):
                 yield journal.tell(), from_line(line.decode())
 
@@ -254,9 +266,22 @@ def send(folder: Path, open_store: Callable[[str], Store]) -> Sent:
 
 
 def waiting(project: Path) -> list[Path]:
-    """The folders of all entries, oldest first."""
-    found = [path for path in root_of(project).glob("*") if (path / JOURNAL).is_file()]
-    return sorted(found, key=lambda path: (path / JOURNAL).stat().st_mtime)
+    """The folders of all entries, in the order in which their runs began."""
+    return sorted((path.parent for path in root_of(project).glob(f"*/{JOURNAL}")), key=_began)
+
+
+def _cut_unfinished(journal: Path) -> None:
+    """Take off a last line that the end of a process cut short, or the next would be glued to it."""
+    with journal.open("r+b") as file:
+        whole = file.read().rfind(b"\n") + 1
+        file.truncate(whole)
+
+
+def _began(folder: Path) -> int:
+    with suppress(OSError, ValueError, KeyError), (folder / JOURNAL).open(encoding="utf-8") as journal:
+        journal.readline()
+        return int(json.loads(journal.readline())["started"])
+    return 0
 
 
 def _find(store: Store, experiment: str, key: str) -> str:
