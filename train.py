@@ -11,21 +11,26 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import nullcontext
-from dataclasses import replace
+from contextlib import ExitStack, nullcontext
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import hydra
 import numpy as np
+from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from sarcasm import console
-from sarcasm.config import Config, identity, leaves, parse, run_name, schemas
+from sarcasm.config import Config, identity, parse, run_name, schemas
+from sarcasm.errors import SarcasmError
+from sarcasm.options import leaves
 from sarcasm.project import PROJECT
 
 if TYPE_CHECKING:
+    from sarcasm.checkpoints import Checkpoints, FitCheckpoint
+
     from sarcasm.corpus import Corpus
     from sarcasm.embeddings import Copies, Table
     from sarcasm.scoring import Predictions
@@ -33,16 +38,26 @@ if TYPE_CHECKING:
     from sarcasm.tracking import Tracked
 
 
-def run(config: Config, cfg: DictConfig, tags: Mapping[str, str] | None = None) -> str:
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a run.
+
+    Attributes:
+        run_id: where it is recorded.
+        metrics: what it is worth, by the names that MLflow has.
+    """
+
+    run_id: str
+    metrics: Mapping[str, float]
+
+
+def run(config: Config, cfg: DictConfig, tags: Mapping[str, str] | None = None) -> Outcome:
     """Go from a config to a tracked score.
 
     Args:
         config: the options, checked.
         cfg: the same as Hydra composed it, to be recorded.
         tags: of the run, beyond what it is tagged with anyway.
-
-    Returns:
-        The run's id.
 
     Raises:
         SarcasmError: something the user can put right; the message says how.
@@ -52,13 +67,31 @@ def run(config: Config, cfg: DictConfig, tags: Mapping[str, str] | None = None) 
 
     name, options, protocol = run_name(config), leaves(cfg), {"split.protocol": config.split.name}
     read = config.dataset.read()
-    with (
-        tracking.start(
-            config.tracking, PROJECT, run_name=name, params=options, tags={**protocol, **(tags or {})}
-        ) as tracked,
-        config.store.open() as store,
-    ):
+    with ExitStack() as opened:
+        store = opened.enter_context(config.store.open())
         corpus = replace(read, hash_files=store.hashes)
+        material = embeddings.material(corpus, config.embedding, config.pca, config.reading, store)
+        same = identity(cfg, *material.values())
+        before = tracking.Earlier()
+        if not config.force:
+            before = tracking.earlier(
+                config.tracking, PROJECT, same, lambda run_id: checkpoints(config, run_id).is_usable
+            )
+        if before.done:
+            console.say_done_before(before.done)
+            return Outcome(before.done.run_id, before.done.metrics)
+        if before.failed and config.sweep.fail_fast:
+            raise SarcasmError(f"not begun, since {before.failed} failed (sweep.fail_fast=true)")
+        tracked = opened.enter_context(
+            tracking.start(
+                config.tracking, PROJECT, run_name=name, params=options,
+                tags={**protocol, **material, "config.hash": same, **(tags or {})}, again=before.cut_short,
+            )
+        )  # fmt: skip
+        kept = checkpoints(config, tracked.run_id)
+        if before.cut_short:
+            console.say_goes_on(before.cut_short)
+        tracked.log_surroundings()
         with tracked.time("embed"), console.track("embedding") as track:
             table = embeddings.tabulate(corpus, config.embedding, config.pca, config.reading, store, track)
             table = table.pooled(config.pool)
@@ -92,7 +125,7 @@ def run(config: Config, cfg: DictConfig, tags: Mapping[str, str] | None = None) 
             with part as recorded:
                 with console.track(fit_name if len(fits) > 1 else "training") as track:
                     predictions, losses[fit_name] = fit_fold(
-                        config, table, copies, fold, seed, corpus.is_made_up, recorded, track
+                        config, table, copies, fold, seed, corpus.is_made_up, recorded, kept.of(fit_name), track
                     )
                 tested.append(predictions["test"])
                 validated += [predictions["validation"]] if "validation" in predictions else []
@@ -109,8 +142,16 @@ def run(config: Config, cfg: DictConfig, tags: Mapping[str, str] | None = None) 
         with tracked.time("report"), TemporaryDirectory() as folder:
             report.write(Path(folder), name, facts, cautions, losses, result, run_ids, table, options)
             tracked.log_folder(Path(folder))
+    kept.clear()
     console.say_summary(facts | {"store": store.summary}, result, tracked.run_id, tracked.where)
-    return tracked.run_id
+    return Outcome(tracked.run_id, result.metrics())
+
+
+def checkpoints(config: Config, run_id: str) -> Checkpoints:
+    """What is kept of a run's training until the run has finished."""
+    from sarcasm.checkpoints import Checkpoints
+
+    return Checkpoints(PROJECT / "outputs" / "checkpoints" / run_id, config.trainer.checkpoint_seconds)
 
 
 def log_material(
@@ -121,11 +162,6 @@ def log_material(
     from sarcasm import report
 
     clips = report.clips(corpus, table)
-    content = {
-        "dataset.fingerprint": corpus.fingerprint,
-        "embedding.weights": table.weights,
-        "pca.parameters": table.pca,
-    }
     tracked.log_dataset(config.dataset.name, corpus.fingerprint, config.dataset.source, len(corpus.utterances))
     tracked.log_text(OmegaConf.to_yaml(cfg, resolve=True), "config.yaml")
     tracked.log_json(clips, "clips.json")
@@ -134,9 +170,7 @@ def log_material(
     tracked.log_metrics({f"clips/{kind}": len(ids) for kind, ids in clips.items()})
     tracked.log_tags(
         {
-            **content,
             **audit.tags(),
-            "config.hash": identity(cfg, *content.values()),
             "config.schemas": json.dumps(schemas(cfg)),
             "dataset.made_up": str(corpus.is_made_up).lower(),
             "cautions": "\n".join(cautions),
@@ -146,7 +180,7 @@ def log_material(
 
 def fit_fold(
     config: Config, table: Table, copies: Copies, fold: Fold, seed: int, is_made_up: bool, recorded: Tracked,
-    track: Callable[[Iterable[int]], Iterable[int]],
+    checkpoint: FitCheckpoint, track: Callable[[Iterable[int]], Iterable[int]],
 ) -> tuple[dict[str, Predictions], tuple[float, ...]]:  # fmt: skip
     """Fit one fold once: whatever learns, learns from its training side.
 
@@ -163,7 +197,7 @@ def fit_fold(
         held_out = fit.Rows(transform(table.X[fold.validation]), table.y[fold.validation])
         validation = held_out if len(held_out.y) else None
         head = heads.behind(config.embedding, config.head, is_made_up)
-        model = head.fit(config.trainer, fit.Rows(X, y), validation, seed, recorded.log_step, track)
+        model = head.fit(config.trainer, fit.Rows(X, y), validation, seed, recorded.log_step, track, checkpoint)
     with recorded.time("save"), TemporaryDirectory() as folder:
         model.save(Path(folder, "saved_model"))
         transform.save(Path(folder, "transform.npz"))
@@ -194,10 +228,17 @@ def log_fit(recorded: Tracked, tested: Predictions, table: Table, config: Config
 
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="config")
-def main(cfg: DictConfig) -> None:
-    """Check the config, then run."""
+def main(cfg: DictConfig) -> float | None:
+    """Check the config, then run.
+
+    Returns:
+        What a sweep may choose by: the metric that `sweep.metric` names, never one of the test side.
+    """
     with console.job():
-        run(parse(cfg), cfg)
+        config = parse(cfg)
+        outcome = run(config, cfg, {"overrides": json.dumps(list(HydraConfig.get().overrides.task))})
+        return outcome.metrics.get(config.sweep.metric)
+    return None
 
 
 if __name__ == "__main__":

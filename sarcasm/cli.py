@@ -21,8 +21,9 @@ from typing import TYPE_CHECKING, NoReturn
 
 from sarcasm import console
 from sarcasm import help as help_page
-from sarcasm.config import PATHS, compose, did_you_mean, leaves, parse, parse_preparation, run_name
+from sarcasm.config import PATHS, compose, did_you_mean, parse, parse_preparation, run_name
 from sarcasm.errors import ConfigError, SarcasmError
+from sarcasm.options import leaves
 from sarcasm.project import PROJECT
 
 if TYPE_CHECKING:

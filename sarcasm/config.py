@@ -28,7 +28,7 @@ from sarcasm.errors import ConfigError
 from sarcasm.features import Scale
 from sarcasm.fit import Adam
 from sarcasm.heads import Head
-from sarcasm.options import OF_THE_PLACE
+from sarcasm.options import OF_THE_PLACE, leaves
 from sarcasm.prepare import Preparation
 from sarcasm.project import PROJECT
 from sarcasm.resampling import Resampler
@@ -170,11 +170,6 @@ def _checked(cfg: DictConfig, config: str) -> Any:
     return options
 
 
-def leaves(cfg: DictConfig) -> dict[str, Any]:
-    """Every option by its dotted key, with enums by name; lists are leaves."""
-    return dict(_leaves(OmegaConf.to_container(cfg, resolve=True, enum_to_str=True)))
-
-
 def identity(cfg: DictConfig, *content: str) -> str:
     """Hash over all that can change a result: "sha256:...".
 
@@ -249,14 +244,6 @@ def did_you_mean(word: str, known: list[str]) -> str:
     """The nearest known word as the end of a message: "; did you mean X?", or nothing where none is near."""
     near = difflib.get_close_matches(word, known, n=1)
     return f"; did you mean {near[0]}?" if near else ""
-
-
-def _leaves(node: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    if not isinstance(node, dict):
-        yield prefix.rstrip("."), node
-        return
-    for key, value in node.items():
-        yield from _leaves(value, f"{prefix}{key}.")
 
 
 def _unknown(node: Any, prefix: str = "") -> Iterator[str]:

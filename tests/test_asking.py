@@ -11,7 +11,8 @@ from mlflow import MlflowClient
 
 import train
 from sarcasm import cli, console
-from sarcasm.config import compose, leaves, parse, restored, schemas
+from sarcasm.config import compose, parse, restored, schemas
+from sarcasm.options import leaves
 from sarcasm.repeat import differences
 from sarcasm.tracking import find_run
 

@@ -7,11 +7,26 @@
 This package alone knows MLflow, and loads it when a run starts: importing the package is cheap.
 """
 
+from sarcasm.tracking.earlier import Earlier, earlier
 from sarcasm.tracking.interrupts import Terminated
 from sarcasm.tracking.options import Tracking
 from sarcasm.tracking.recorded import Recorded, find_run
 from sarcasm.tracking.run import Tracked, start
 from sarcasm.tracking.store import Store, open_store
-from sarcasm.tracking.sweeps import sweep
+from sarcasm.tracking.sweeps import OpenSweep, open_sweep, sweep
 
-__all__ = ["Recorded", "Store", "Terminated", "Tracked", "Tracking", "find_run", "open_store", "start", "sweep"]
+__all__ = [
+    "Earlier",
+    "OpenSweep",
+    "Recorded",
+    "Store",
+    "Terminated",
+    "Tracked",
+    "Tracking",
+    "earlier",
+    "find_run",
+    "open_store",
+    "open_sweep",
+    "start",
+    "sweep",
+]

@@ -52,3 +52,7 @@ class Tracking:
                 raise ConfigError(f"tracking.{name}={getattr(self, name)}: a number above 0 is needed")
         if not self.experiment.strip():
             raise ConfigError("tracking.experiment is empty; give the experiment a name")
+
+    def may_wait(self, is_server: bool) -> bool:
+        """Whether a store that fails is told later."""
+        return is_server and self.on_failure is OnFailure.spool

@@ -77,7 +77,7 @@ class Recorded:
             found = self.store.client.search_runs(
                 [run.info.experiment_id], search, order_by=["attributes.start_time ASC"], max_results=10_000
             )
-        return [_recorded(each, self.store) for each in found]
+        return [as_recorded(each, self.store) for each in found]
 
 
 def find_run(options: Tracking, project: Path, word: str) -> Recorded:
@@ -106,7 +106,7 @@ def find_run(options: Tracking, project: Path, word: str) -> Recorded:
         and not {"sweep", "probe"} & set(run.data.tags)
     ]
     if word == "last" and whole:
-        return _recorded(whole[0], store)
+        return as_recorded(whole[0], store)
     is_long = len(word) >= FEWEST_CHARACTERS
     found = [run for run in runs if run.info.run_id == word] or [
         run for run in runs if run.info.run_name == word or (is_long and run.info.run_id.startswith(word))
@@ -118,10 +118,11 @@ def find_run(options: Tracking, project: Path, word: str) -> Recorded:
     if len(found) > 1:
         named = ", ".join(run.info.run_id[:8] for run in found[:5])
         raise TrackingError(f"{len(found)} runs in {shown} are called {word}; name one by its id: {named}")
-    return _recorded(found[0], store)
+    return as_recorded(found[0], store)
 
 
-def _recorded(run: Any, store: Store) -> Recorded:
+def as_recorded(run: Any, store: Store) -> Recorded:
+    """MLflow's run as ours."""
     data = run.data
     return Recorded(
         run.info.run_id, run.info.run_name or "", run.info.status, data.params, data.metrics, data.tags, store

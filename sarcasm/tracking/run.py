@@ -17,7 +17,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ from sarcasm.tracking.failures import is_refusal, one_line, tracking_errors
 from sarcasm.tracking.interrupts import Terminated, endings_raise, endings_wait
 from sarcasm.tracking.metrics import Gatherer, Point
 from sarcasm.tracking.operations import Batch, Begin, End, Files, Input
-from sarcasm.tracking.options import OnFailure, Tracking
+from sarcasm.tracking.options import Tracking
 from sarcasm.tracking.processes import BEAT_SECONDS, HEARTBEAT, end_orphans, this_process
 from sarcasm.tracking.processes import now as heartbeat
 from sarcasm.tracking.recorders import Direct, Recorder, Spooled
@@ -37,8 +37,9 @@ from sarcasm.tracking.ticker import Ticker
 
 LONGEST_PARAM, LONGEST_TAG = 6000, 8000  # characters that MLflow keeps of a value; it drops the rest without a word
 LONGEST_ERROR = 500
-PARENT_VARIABLE = "SARCASM_PARENT_RUN"
-"""Environment variable that holds the id of the run that new runs are nested in."""
+PARENT_VARIABLE, ATTEMPT_VARIABLE = "SARCASM_PARENT_RUN", "SARCASM_SWEEP_ATTEMPT"
+"""Environment variables of a sweep's jobs: the run that they are nested in, and which call of the sweep it is."""
+ATTEMPT_TAG = "sweep.attempt"
 STEPPED = ("train/", "validation/loss")
 """Beginnings of the metrics that have a value a step."""
 DIGEST_CHARACTERS = 32  # of a dataset; MLflow takes 36 at most
@@ -75,7 +76,10 @@ def start(
         if store.is_reached:
             with _may_wait(store, options), tracking_errors(store.uri, "record a run"):
                 end_orphans(store.client, store.experiment_id(options.experiment))
-        own_tags = _source_tags(project) | {"environment.lock": lock_hash(project)} | dict(tags)
+        own_tags = _source_tags(project) | {"environment.lock": lock_hash(project)}
+        if attempt := os.environ.get(ATTEMPT_VARIABLE):
+            own_tags[ATTEMPT_TAG] = attempt
+        own_tags |= dict(tags)
         begin = Begin(
             options.experiment, options.run_name or run_name, _now(), own_tags, os.environ.get(PARENT_VARIABLE, ""),
             again,
@@ -91,9 +95,9 @@ def _recorded(
 ) -> Iterator[Tracked]:  # fmt: skip
     """A run of MLflow that ends as the block does; `within` records the one that it is nested in."""
     begin = replace(begin, tags=_cut_tags(this_process().tags() | dict(begin.tags)))
-    earlier = _points_of(store, begin.run_id) if begin.run_id else {}
+    earlier = _earlier_of(store, begin.run_id) if begin.run_id else _Earlier()
     recorder: Recorder
-    if store.is_server and options.on_failure is OnFailure.spool:
+    if options.may_wait(store.is_server):
         outer = within if isinstance(within, Spooled) else None
         recorder = Spooled(store, project, begin, options.timeout_seconds, outer)
     else:
@@ -106,6 +110,8 @@ def _recorded(
     except BaseException as error:
         if os.getpid() == process:  # in a fork that unwinds this block, the run goes on elsewhere
             _end_after(error, tracked, project)
+        with suppress(AttributeError):
+            error.run_id = tracked.run_id  # type: ignore[attr-defined]  # where it is recorded already
         raise
     with endings_wait():
         tracked._end("FINISHED", project)
@@ -116,20 +122,20 @@ class Tracked:
 
     Attributes:
         run_name: its name; empty where MLflow makes one up.
-        earlier: steps that were recorded before it was taken up: metric -> the last of them.
     """
 
     def __init__(
-        self, store: Store, recorder: Recorder, begin: Begin, options: Tracking, project: Path,
-        earlier: Mapping[str, int],
-    ) -> None:  # fmt: skip
-        self.run_name, self.earlier = begin.run_name, earlier
+        self, store: Store, recorder: Recorder, begin: Begin, options: Tracking, project: Path, earlier: _Earlier
+    ) -> None:
+        self.run_name, self._earlier = begin.run_name, earlier
         self._begin, self._options, self._project = begin, options, project
         self._store, self._recorder = store, recorder
-        self._seconds: dict[str, float] = {}
+        self._seconds = dict(earlier.seconds)
         self._beaten_at = time.monotonic()
         self._ticker = Ticker(self._tick, options.flush_seconds / 2)
-        self._metrics = Gatherer(self._send, options.flush_metrics, options.flush_seconds, earlier, self._ticker.wake)
+        self._metrics = Gatherer(
+            self._send, options.flush_metrics, options.flush_seconds, earlier.steps, self._ticker.wake
+        )
 
     @property
     def run_id(self) -> str:
@@ -147,16 +153,16 @@ class Tracked:
         return self._store.where(self._options.experiment, self.run_id)
 
     def child(
-        self, run_name: str, params: Mapping[str, object], tags: Mapping[str, str], again: str = ""
+        self, run_name: str, params: Mapping[str, object], tags: Mapping[str, str]
     ) -> AbstractContextManager[Tracked]:
-        """A run nested in this one, for the block.
+        """A run nested in this one, for the block; the same one as before, where this one was taken up.
 
         Args:
             run_name: what it is called.
             params: what it is made of, by dotted keys.
             tags: further tags.
-            again: the id of one that is taken up; empty for a new one.
         """
+        again = self._earlier.nested.get(run_name, "")
         own_tags = {**_source_tags(self._project), **tags}
         begin = Begin(self._options.experiment, run_name, _now(), own_tags, self.reference, again)
         return _recorded(self._store, self._options, self._project, begin, params, self._recorder)
@@ -172,7 +178,7 @@ class Tracked:
 
     def log_metrics(self, metrics: Mapping[str, float]) -> None:
         """Log metrics that belong to the whole run."""
-        self._metrics.add(0, metrics)
+        self._metrics.add(0, {key: value for key, value in metrics.items() if self._earlier.values.get(key) != value})
 
     @contextmanager
     def time(self, stage: str) -> Iterator[None]:
@@ -331,16 +337,42 @@ def _may_wait(store: Store, options: Tracking) -> Iterator[None]:
     try:
         yield
     except TrackingError as error:
-        if not store.is_server or options.on_failure is OnFailure.fail or is_refusal(error):
+        if not options.may_wait(store.is_server) or is_refusal(error):
             raise
         logger.warning("%s", error)
 
 
-def _points_of(store: Store, run_id: str) -> dict[str, int]:
-    """Metric -> the last step that a run has, of the metrics that have steps."""
+@dataclass(frozen=True)
+class _Earlier:
+    """What a run that is taken up has already.
+
+    Attributes:
+        steps: metric -> the last step of it, of those that have a value a step.
+        values: metric -> its value, of the others.
+        seconds: stage -> seconds that it took.
+        nested: name -> id of the runs nested in it.
+    """
+
+    steps: Mapping[str, int] = field(default_factory=dict)
+    values: Mapping[str, float] = field(default_factory=dict)
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    nested: Mapping[str, str] = field(default_factory=dict)
+
+
+def _earlier_of(store: Store, run_id: str) -> _Earlier:
     with tracking_errors(store.uri, f"take up run {run_id}"):
-        metrics = [key for key in store.client.get_run(run_id).data.metrics if key.startswith(STEPPED)]
-        return {key: max(point.step for point in store.client.get_metric_history(run_id, key)) for key in metrics}
+        run = store.client.get_run(run_id)
+        values = {key: value for key, value in run.data.metrics.items() if not key.startswith(STEPPED)}
+        steps = {
+            key: max(point.step for point in store.client.get_metric_history(run_id, key))
+            for key in run.data.metrics.keys() - values.keys()
+        }
+        nested = store.client.search_runs(
+            [run.info.experiment_id], f"tags.`mlflow.parentRunId` = '{run_id}'",
+            order_by=["attributes.start_time ASC"], max_results=10_000,
+        )  # fmt: skip
+    seconds = {key.removeprefix("time/"): value for key, value in values.items() if key.startswith("time/")}
+    return _Earlier(steps, values, seconds, {each.info.run_name: each.info.run_id for each in nested})
 
 
 def _now() -> int:

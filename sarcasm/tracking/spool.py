@@ -43,6 +43,11 @@ def address(key: str) -> str:
     return f"{PREFIX}{key}"
 
 
+def run_id_of(store: Store, experiment: str, reference: str) -> str:
+    """The id of a run by its id or its address in the spool; empty where the store has no such run."""
+    return _find(store, experiment, reference.removeprefix(PREFIX)) if reference.startswith(PREFIX) else reference
+
+
 @dataclass(frozen=True)
 class Sent:
     """What came of sending an entry.
@@ -213,9 +218,9 @@ class Entry:
     def _parent(self, store: Store, begin: Begin) -> str:
         if not begin.parent.startswith(PREFIX):
             return begin.parent
-        key = begin.parent.removeprefix(PREFIX)
-        if found := _find(store, begin.experiment, key):
+        if found := run_id_of(store, begin.experiment, begin.parent):
             return found
+        key = begin.parent.removeprefix(PREFIX)
         with suppress(OSError):
             # Its own recorder would find out much later that a server knows nothing of it.
             (self.folder.parent / key / ASKED_FOR).touch()

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from sarcasm.errors import TrackingError, UnreachedError
 from sarcasm.tracking.failures import tracking_errors, without_password
-from sarcasm.tracking.options import OnFailure, Tracking
+from sarcasm.tracking.options import Tracking
 from sarcasm.tracking.runtime import load_mlflow
 from sarcasm.tracking.server import await_server
 from sarcasm.tracking.sqlite import PREFIX, open_database, path_of, uri_of
@@ -31,6 +31,8 @@ KIND = {"mlflow.experimentKind": "custom_model_development"}
 """Makes MLflow's page open on curves and scores instead of on traces of language models."""
 
 logger = logging.getLogger(__name__)
+_said: set[str] = set()
+"""What was said of servers that do not answer, which need not be said for each run."""
 
 
 @dataclass(frozen=True)
@@ -145,9 +147,11 @@ def reach_store(options: Tracking, project: Path) -> Store:
     try:
         return open_store(options.uri, project, options.timeout_seconds)
     except UnreachedError as error:
-        if options.on_failure is OnFailure.fail:
+        if not options.may_wait(is_server=True):
             raise
-        logger.warning("%s", error)
+        if str(error) not in _said:
+            logger.warning("%s", error)
+            _said.add(str(error))
         uri = options.uri or os.environ["MLFLOW_TRACKING_URI"]
         return Store(uri, None, False, load_mlflow().MlflowClient(uri, registry_uri=uri), is_reached=False)
 

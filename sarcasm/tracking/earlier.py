@@ -1,0 +1,87 @@
+"""What there is already of a run that is about to begin: the same one done, or one that was cut short."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sarcasm.errors import TrackingError
+from sarcasm.tracking.failures import tracking_errors
+from sarcasm.tracking.options import Tracking
+from sarcasm.tracking.processes import end_orphans
+from sarcasm.tracking.recorded import Recorded, as_recorded
+from sarcasm.tracking.run import ATTEMPT_TAG, ATTEMPT_VARIABLE, PARENT_VARIABLE
+from sarcasm.tracking.spool import run_id_of
+from sarcasm.tracking.store import Store, reach_store
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """What there is of the same config, data and weights.
+
+    Attributes:
+        done: in a sweep, the job of it that has finished.
+        cut_short: the id of a run that failed or was killed and can be taken up; empty where there is none.
+        failed: in a sweep, the name of a job that has failed in this call of it; empty where there is none.
+    """
+
+    done: Recorded | None = None
+    cut_short: str = ""
+    failed: str = ""
+
+
+def earlier(options: Tracking, project: Path, identity: str, can_go_on: Callable[[str], bool]) -> Earlier:
+    """Look for the same among the jobs of the sweep that this process works for, or among the runs of their own.
+
+    A job that is found done counts for this call of the sweep from now on.
+
+    Args:
+        options: which store and experiment.
+        project: the folder that holds train.py.
+        identity: the run's `config.hash`.
+        can_go_on: whether the training of a run can be taken up, by its id.
+
+    Raises:
+        TrackingError: the store cannot be read; a server that fails knows of nothing, unless `on_failure=fail`.
+    """
+    store = reach_store(options, project)
+    if not store.is_reached:
+        return Earlier()
+    try:
+        with tracking_errors(store.uri, "look for earlier runs"):
+            return _earlier(store, options.experiment, identity, can_go_on)
+    except TrackingError:
+        if options.may_wait(store.is_server):
+            return Earlier()  # it is about to be said when the run begins
+        raise
+
+
+def _earlier(store: Store, experiment: str, identity: str, can_go_on: Callable[[str], bool]) -> Earlier:
+    experiment_id = store.experiment_id(experiment)
+    end_orphans(store.client, experiment_id)
+    same = _search(store, experiment_id, f"tags.`config.hash` = '{identity}'")
+    reference = os.environ.get(PARENT_VARIABLE, "")
+    parent = run_id_of(store, experiment, reference) if reference else ""
+    same = [run for run in same if run.data.tags.get("mlflow.parentRunId", "") == parent]
+    attempt = os.environ.get(ATTEMPT_VARIABLE, "")
+    done = next((run for run in same if parent and run.info.status == "FINISHED"), None)
+    if done is not None:
+        store.client.set_tag(done.info.run_id, ATTEMPT_TAG, attempt)
+    cut_short = next(
+        (run.info.run_id for run in same if run.info.status in ("FAILED", "KILLED") and can_go_on(run.info.run_id)), ""
+    )
+    failed = _search(store, experiment_id, f"tags.`{ATTEMPT_TAG}` = '{attempt}' and attributes.status = 'FAILED'")
+    return Earlier(
+        as_recorded(done, store) if done is not None else None,
+        cut_short,
+        failed[0].info.run_name if attempt and failed else "",
+    )
+
+
+def _search(store: Store, experiment_id: str, text: str) -> list[Any]:
+    return list(
+        store.client.search_runs([experiment_id], text, order_by=["attributes.start_time DESC"], max_results=1000)
+    )
