@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import ExitStack, nullcontext
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -33,8 +33,10 @@ if TYPE_CHECKING:
 
     from sarcasm.corpus import Corpus
     from sarcasm.embeddings import Copies, Table
-    from sarcasm.scoring import Predictions
+    from sarcasm.fit import Model
+    from sarcasm.scoring import Predictions, Result
     from sarcasm.splits import Audit, Fold
+    from sarcasm.store import Store
     from sarcasm.tracking import Tracked
 
 
@@ -63,88 +65,33 @@ def run(config: Config, cfg: DictConfig, tags: Mapping[str, str] | None = None) 
         SarcasmError: something the user can put right; the message says how.
     """
     # Here, not above: --help and --cfg must answer without loading TensorFlow.
-    from sarcasm import embeddings, report, scoring, splits, tracking
+    from sarcasm import embeddings, tracking
 
-    name, options, protocol = run_name(config), leaves(cfg), {"split.protocol": config.split.name}
     read = config.dataset.read()
-    with ExitStack() as opened:
-        store = opened.enter_context(config.store.open())
+    with config.store.open() as store:
         corpus = replace(read, hash_files=store.hashes)
         material = embeddings.material(corpus, config.embedding, config.pca, config.reading, store)
         same = identity(cfg, *material.values())
         before = tracking.Earlier()
         if not config.force:
-            before = tracking.earlier(
-                config.tracking, PROJECT, same, lambda run_id: checkpoints(config, run_id).is_usable
-            )
+            before = tracking.earlier(config.tracking, PROJECT, same, lambda id_: checkpoints(config, id_).is_usable())
         if before.done:
             console.say_done_before(before.done)
             return Outcome(before.done.run_id, before.done.metrics)
         if before.failed and config.sweep.fail_fast:
             raise SarcasmError(f"not begun, since {before.failed} failed (sweep.fail_fast=true)")
-        tracked = opened.enter_context(
-            tracking.start(
-                config.tracking, PROJECT, run_name=name, params=options,
-                tags={**protocol, **material, "config.hash": same, **(tags or {})}, again=before.cut_short,
-            )
-        )  # fmt: skip
-        kept = checkpoints(config, tracked.run_id)
-        if before.cut_short:
-            console.say_goes_on(before.cut_short)
-        tracked.log_surroundings()
-        with tracked.time("embed"), console.track("embedding") as track:
-            table = embeddings.tabulate(corpus, config.embedding, config.pca, config.reading, store, track)
-            table = table.pooled(config.pool)
-
-        share, seeds = config.trainer.validation_share, config.fit_seeds
-        folds = config.split.folds(table, config.seed)
-        folds = splits.with_validation(folds, config.split, table, share, config.seed, config.choosers)
-        # What leaks is looked for before any score is seen.
-        audit = splits.audit(folds, table, config.split)
-        cautions = report.cautions(corpus, table, folds, audit)
-        console.say_cautions(cautions)
-        log_material(tracked, config, cfg, corpus, table, audit, cautions)
-        audit.refuse(config.split.name)
-
-        with tracked.time("augment"), console.track("copying") as track:
-            trained_on = np.unique(np.concatenate([fold.train for fold in folds]))
-            copies = embeddings.tabulate_copies(
-                corpus, table, trained_on, config.embedding, config.pca, config.reading, config.augment, config.seed,
-                store, track,
-            ).pooled(config.pool)  # fmt: skip
-        tracked.log_metrics(store.metrics())
-
-        fits = [(fold, seed) for seed in seeds for fold in folds]
-        of_fit = protocol | {"split.leaky": str(audit.is_leaky).lower()}
-        tested, validated, losses, run_ids = [], [], {}, []
-        for fold, seed in fits:
-            fit_name = f"{fold.name}-s{seed}"
-            own = options | {"seed": seed, "fold": fold.name}
-            # One fit is the run itself; each of several is a run in it.
-            part = nullcontext(tracked) if len(fits) == 1 else tracked.child(run_name(config, fit_name), own, of_fit)
-            with part as recorded:
-                with console.track(fit_name if len(fits) > 1 else "training") as track:
-                    predictions, losses[fit_name] = fit_fold(
-                        config, table, copies, fold, seed, corpus.is_made_up, recorded, kept.of(fit_name), track
-                    )
-                tested.append(predictions["test"])
-                validated += [predictions["validation"]] if "validation" in predictions else []
-                run_ids.append(recorded.run_id)
-                if len(fits) > 1:
-                    log_fit(recorded, tested[-1], table, config)
-
-        result = scoring.result(tested, validated, folds, table, config.decision, config.seed, audit.is_leaky)
-        tracked.log_metrics(result.metrics())
-        facts = report.facts(
-            table, folds, audit, config.dataset.name, config.embedding.name, config.head.name, config.split.name,
-            seeds, len(copies.copy),
-        )  # fmt: skip
-        with tracked.time("report"), TemporaryDirectory() as folder:
-            report.write(Path(folder), name, facts, cautions, losses, result, run_ids, table, options)
-            tracked.log_folder(Path(folder))
+        of_run = {"split.protocol": config.split.name, **material, "config.hash": same, **(tags or {})}
+        with tracking.start(
+            config.tracking, PROJECT, run_name=run_name(config), params=leaves(cfg), tags=of_run,
+            again=before.cut_short,
+        ) as tracked:  # fmt: skip
+            kept = checkpoints(config, tracked.run_id)
+            if before.cut_short:
+                console.say_goes_on(before.cut_short)
+            facts, result, metrics = train_and_score(config, cfg, corpus, store, tracked, kept)
     kept.clear()
     console.say_summary(facts | {"store": store.summary}, result, tracked.run_id, tracked.where)
-    return Outcome(tracked.run_id, result.metrics())
+    return Outcome(tracked.run_id, metrics)
 
 
 def checkpoints(config: Config, run_id: str) -> Checkpoints:
@@ -152,6 +99,75 @@ def checkpoints(config: Config, run_id: str) -> Checkpoints:
     from sarcasm.checkpoints import Checkpoints
 
     return Checkpoints(PROJECT / "outputs" / "checkpoints" / run_id, config.trainer.checkpoint_seconds)
+
+
+def train_and_score(
+    config: Config, cfg: DictConfig, corpus: Corpus, store: Store, tracked: Tracked, kept: Checkpoints
+) -> tuple[dict[str, str], Result, dict[str, float]]:
+    """Embed, split, train and score: the steps of a run, in their order.
+
+    Returns:
+        What was run, in words; what it is worth; and that as metrics.
+    """
+    from sarcasm import embeddings, report, scoring, splits
+
+    name, options, protocol = run_name(config), leaves(cfg), {"split.protocol": config.split.name}
+    tracked.log_surroundings()
+    with tracked.time("embed"), console.track("embedding") as track:
+        table = embeddings.tabulate(corpus, config.embedding, config.pca, config.reading, store, track)
+        table = table.pooled(config.pool)
+
+    share, seeds = config.trainer.validation_share, config.fit_seeds
+    folds = config.split.folds(table, config.seed)
+    folds = splits.with_validation(folds, config.split, table, share, config.seed, config.choosers)
+    # What leaks is looked for before any score is seen.
+    audit = splits.audit(folds, table, config.split)
+    cautions = report.cautions(corpus, table, folds, audit)
+    console.say_cautions(cautions)
+    log_material(tracked, config, cfg, corpus, table, audit, cautions)
+    audit.refuse(config.split.name)
+
+    with tracked.time("augment"), console.track("copying") as track:
+        trained_on = np.unique(np.concatenate([fold.train for fold in folds]))
+        copies = embeddings.tabulate_copies(
+            corpus, table, trained_on, config.embedding, config.pca, config.reading, config.augment, config.seed,
+            store, track,
+        ).pooled(config.pool)  # fmt: skip
+    tracked.log_metrics(store.metrics())
+
+    fits = [(fold, seed) for seed in seeds for fold in folds]
+    of_fit = protocol | {"split.leaky": str(audit.is_leaky).lower()}
+    tested, validated, losses, last_losses, run_ids = [], [], {}, [], []
+    for fold, seed in fits:
+        fit_name = f"{fold.name}-s{seed}"
+        own = options | {"seed": seed, "fold": fold.name}
+        # One fit is the run itself; each of several is a run in it.
+        part = nullcontext(tracked) if len(fits) == 1 else tracked.child(run_name(config, fit_name), own, of_fit)
+        with part as recorded:
+            with console.track(fit_name if len(fits) > 1 else "training") as track:
+                predictions, model = fit_fold(
+                    config, table, copies, fold, seed, corpus.is_made_up, recorded, kept.of(fit_name), track
+                )
+            losses[fit_name] = model.losses
+            last_losses += list((model.validation_losses or {}).values())[-1:]
+            tested.append(predictions["test"])
+            validated += [predictions["validation"]] if "validation" in predictions else []
+            run_ids.append(recorded.run_id)
+            if len(fits) > 1:
+                log_fit(recorded, tested[-1], table, config)
+
+    result = scoring.result(tested, validated, folds, table, config.decision, config.seed, audit.is_leaky)
+    metrics = result.metrics() | ({"validation/loss": float(np.mean(last_losses))} if last_losses else {})
+    # With one fit, its curve is there.
+    tracked.log_metrics(metrics if len(fits) > 1 else result.metrics())
+    facts = report.facts(
+        table, folds, audit, config.dataset.name, config.embedding.name, config.head.name, config.split.name,
+        seeds, len(copies.copy),
+    )  # fmt: skip
+    with tracked.time("report"), TemporaryDirectory() as folder:
+        report.write(Path(folder), name, facts, cautions, losses, result, run_ids, table, options)
+        tracked.log_folder(Path(folder))
+    return facts, result, metrics
 
 
 def log_material(
@@ -181,11 +197,11 @@ def log_material(
 def fit_fold(
     config: Config, table: Table, copies: Copies, fold: Fold, seed: int, is_made_up: bool, recorded: Tracked,
     checkpoint: FitCheckpoint, track: Callable[[Iterable[int]], Iterable[int]],
-) -> tuple[dict[str, Predictions], tuple[float, ...]]:  # fmt: skip
+) -> tuple[dict[str, Predictions], Model]:  # fmt: skip
     """Fit one fold once: whatever learns, learns from its training side.
 
     Returns:
-        What the fit says of the test side, and of the validation side where there is one; and its losses.
+        What the fit says of the test side, and of the validation side where there is one; and what was fitted.
     """
     from sarcasm import features, fit, heads, scoring
 
@@ -212,7 +228,7 @@ def fit_fold(
         threshold = scoring.tuned_threshold(said["validation"], table)
         said = {side: replace(each, threshold=threshold) for side, each in said.items()}
         recorded.log_metrics({"validation/threshold": threshold})
-    return said, model.losses
+    return said, model
 
 
 def log_fit(recorded: Tracked, tested: Predictions, table: Table, config: Config) -> None:

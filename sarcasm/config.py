@@ -132,14 +132,19 @@ ConfigStore.instance().store(group="schema", name="config", node=Config)
 OmegaConf.register_new_resolver("project", lambda path="": str(PROJECT / path), replace=True)
 
 
-def compose(config: str, overrides: Sequence[str]) -> DictConfig:
+def compose(config: str, overrides: Sequence[str], with_hydra: bool = False) -> DictConfig:
     """Compose conf/CONFIG.yaml, as `hydra.main` does for train.py.
+
+    Args:
+        config: which file.
+        overrides: as on the command line.
+        with_hydra: whether Hydra's own part is kept.
 
     Raises:
         HydraException: an override that does not fit.
     """
     with initialize_config_dir(str(help_page.CONF), version_base="1.3"):
-        return hydra.compose(config, list(overrides))
+        return hydra.compose(config, list(overrides), return_hydra_config=with_hydra)
 
 
 def parse(cfg: DictConfig) -> Config:

@@ -3,7 +3,7 @@
 from sarcasm.embeddings.embedding import Embedding, Network, Unchanged, Workers
 from sarcasm.embeddings.mfcc_stats import MfccStatistics
 from sarcasm.embeddings.pca import PCA
-from sarcasm.embeddings.table import Copies, Pool, Reading, Table, material, tabulate, tabulate_copies
+from sarcasm.embeddings.table import Copies, Pool, Reading, Table, material, missing, tabulate, tabulate_copies
 from sarcasm.embeddings.vggish import VGGishEmbedding
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "VGGishEmbedding",
     "Workers",
     "material",
+    "missing",
     "tabulate",
     "tabulate_copies",
 ]

@@ -7,17 +7,18 @@
 This package alone knows MLflow, and loads it when a run starts: importing the package is cheap.
 """
 
-from sarcasm.tracking.earlier import Earlier, earlier
+from sarcasm.tracking.earlier import Earlier, Past, earlier, past
 from sarcasm.tracking.interrupts import Terminated
 from sarcasm.tracking.options import Tracking
 from sarcasm.tracking.recorded import Recorded, find_run
 from sarcasm.tracking.run import Tracked, start
 from sarcasm.tracking.store import Store, open_store
-from sarcasm.tracking.sweeps import OpenSweep, open_sweep, sweep
+from sarcasm.tracking.sweeps import OpenSweep, open_sweep, sweep, sweep_key
 
 __all__ = [
     "Earlier",
     "OpenSweep",
+    "Past",
     "Recorded",
     "Store",
     "Terminated",
@@ -27,6 +28,8 @@ __all__ = [
     "find_run",
     "open_store",
     "open_sweep",
+    "past",
     "start",
     "sweep",
+    "sweep_key",
 ]

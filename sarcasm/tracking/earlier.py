@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,8 @@ from sarcasm.tracking.processes import end_orphans
 from sarcasm.tracking.recorded import Recorded, as_recorded
 from sarcasm.tracking.run import ATTEMPT_TAG, ATTEMPT_VARIABLE, PARENT_VARIABLE
 from sarcasm.tracking.spool import run_id_of
-from sarcasm.tracking.store import Store, reach_store
+from sarcasm.tracking.store import Store, is_there, open_store, reach_store
+from sarcasm.tracking.sweeps import sweep_before
 
 
 @dataclass(frozen=True)
@@ -84,4 +85,42 @@ def _earlier(store: Store, experiment: str, identity: str, can_go_on: Callable[[
 def _search(store: Store, experiment_id: str, text: str) -> list[Any]:
     return list(
         store.client.search_runs([experiment_id], text, order_by=["attributes.start_time DESC"], max_results=1000)
+    )
+
+
+@dataclass(frozen=True)
+class Past:
+    """What a plan can be made from.
+
+    Attributes:
+        runs: that have finished, the latest of the experiment.
+        done: identity -> id of the job that has finished, of the sweep in question.
+    """
+
+    runs: tuple[Recorded, ...] = ()
+    done: Mapping[str, str] = field(default_factory=dict)
+
+
+def past(options: Tracking, project: Path, key: str) -> Past:
+    """Look at the runs of an experiment; nothing is made where there is none.
+
+    Args:
+        options: which store and experiment.
+        project: the folder that holds train.py.
+        key: of the sweep, see `sweep_key`.
+
+    Raises:
+        TrackingError: the store cannot be read.
+    """
+    if not is_there(options.uri, project):
+        return Past()
+    store = open_store(options.uri, project, options.timeout_seconds)
+    with tracking_errors(store.uri, "look for past runs"):
+        experiment_id = store.experiment_id(options.experiment)
+        runs = [as_recorded(run, store) for run in _search(store, experiment_id, "attributes.status = 'FINISHED'")]
+    before = sweep_before(store, options.experiment, key)
+    jobs = [run for run in runs if before and run.tags.get("mlflow.parentRunId") == before.run_id]
+    return Past(
+        tuple(run for run in runs if "fold" not in run.params and not {"sweep", "probe"} & set(run.tags)),
+        {run.tags["config.hash"]: run.run_id for run in jobs if "config.hash" in run.tags},
     )

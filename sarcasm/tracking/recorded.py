@@ -8,6 +8,7 @@ import json
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ class Recorded:
         run_id, run_name, status: as MLflow has them.
         params, metrics, tags: likewise; a param longer than the store keeps is cut.
         store: where it stands.
+        started, ended: when, UTC; the latter None while it goes on.
     """
 
     run_id: str
@@ -37,6 +39,13 @@ class Recorded:
     metrics: Mapping[str, float]
     tags: Mapping[str, str]
     store: Store
+    started: datetime
+    ended: datetime | None
+
+    @property
+    def seconds(self) -> float:
+        """How long it took, or has taken so far."""
+        return ((self.ended or datetime.now(UTC)) - self.started).total_seconds()
 
     def text(self, artifact_path: str) -> str:
         """An artifact as text.
@@ -125,5 +134,10 @@ def as_recorded(run: Any, store: Store) -> Recorded:
     """MLflow's run as ours."""
     data = run.data
     return Recorded(
-        run.info.run_id, run.info.run_name or "", run.info.status, data.params, data.metrics, data.tags, store
-    )
+        run.info.run_id, run.info.run_name or "", run.info.status, data.params, data.metrics, data.tags, store,
+        _date(run.info.start_time), _date(run.info.end_time) if run.info.end_time else None,
+    )  # fmt: skip
+
+
+def _date(milliseconds: int) -> datetime:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)

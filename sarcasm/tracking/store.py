@@ -126,7 +126,7 @@ def open_store(uri: str, project: Path, timeout_seconds: float) -> Store:
         TrackingError: no such store, or it cannot be written to or reached; the message names the uri and what to do.
     """
     default = Path(os.path.realpath(project / FILE_NAME))
-    uri = uri or os.environ.get("MLFLOW_TRACKING_URI", "") or uri_of(default)
+    uri = chosen(uri, project)
     if uri.startswith(("http://", "https://")):
         _be_patient_for(timeout_seconds)
         await_server(uri, timeout_seconds)
@@ -136,6 +136,17 @@ def open_store(uri: str, project: Path, timeout_seconds: float) -> Store:
     uri = uri_of(database)
     with tracking_errors(uri, "record runs"):
         return Store(uri, database, database == default, open_database(database))
+
+
+def chosen(uri: str, project: Path) -> str:
+    """The uri that counts: the one that is given, or MLFLOW_TRACKING_URI, or the project's own file."""
+    return uri or os.environ.get("MLFLOW_TRACKING_URI", "") or uri_of(Path(os.path.realpath(project / FILE_NAME)))
+
+
+def is_there(uri: str, project: Path) -> bool:
+    """Whether a store may hold anything: a server may, a file that is not made yet does not."""
+    uri = chosen(uri, project)
+    return not uri.startswith(PREFIX) or path_of(uri).exists()
 
 
 def reach_store(options: Tracking, project: Path) -> Store:
@@ -152,7 +163,7 @@ def reach_store(options: Tracking, project: Path) -> Store:
         if str(error) not in _said:
             logger.warning("%s", error)
             _said.add(str(error))
-        uri = options.uri or os.environ["MLFLOW_TRACKING_URI"]
+        uri = chosen(options.uri, project)
         return Store(uri, None, False, load_mlflow().MlflowClient(uri, registry_uri=uri), is_reached=False)
 
 

@@ -15,7 +15,7 @@ import json
 import logging
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, TextIO
@@ -36,7 +36,7 @@ from sarcasm.tracking.store import Store, reach_store
 
 SWEEP_TAG, KEY_TAG = "sweep", "sweep.key"
 """Tags of a sweep's run: that it is one, and what tells it from other sweeps."""
-OF_THE_CALL = (*OF_THE_PLACE, "hydra.", "hydra/")
+OF_THE_CALL = (*OF_THE_PLACE, "hydra.", "hydra/", "sweep=", "sweep.", "force=")
 """Beginnings of overrides that do not make it another sweep."""
 
 logger = logging.getLogger(__name__)
@@ -131,11 +131,11 @@ def open_sweep() -> OpenSweep | None:
     return _opened[-1] if _opened else None
 
 
-def sweep_key(config: DictConfig) -> str:
+def sweep_key(overrides: Sequence[str], sweeper: DictConfig) -> str:
     """What tells a sweep from another: what is swept, by what sweeper; not in what order or where."""
-    overrides = sorted(text for text in config.hydra.overrides.task if not text.lstrip("+~").startswith(OF_THE_CALL))
-    sweeper = OmegaConf.to_container(config.hydra.sweeper, resolve=True)
-    return hashlib.sha256(json.dumps([overrides, sweeper], sort_keys=True, default=str).encode()).hexdigest()
+    counted = sorted(text for text in overrides if not text.lstrip("+~").startswith(OF_THE_CALL))
+    content = [counted, OmegaConf.to_container(sweeper, resolve=True)]
+    return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
 
 
 def sweep_before(store: Store, experiment: str, key: str) -> Recorded | None:
@@ -164,7 +164,7 @@ def _begun(config: DictConfig, attempt: str) -> Iterator[Tracked]:
     varied = [key for key, value in overrides.items() if "," in value or "(" in value]
     options: Any = OmegaConf.to_object(config.tracking)
     options.run_name = ""  # is the jobs'
-    key = sweep_key(config)
+    key = sweep_key(config.hydra.overrides.task, config.hydra.sweeper)
     tags = {
         SWEEP_TAG: "true", KEY_TAG: key, ATTEMPT_TAG: attempt,
         "overrides": json.dumps(list(config.hydra.overrides.task)),
