@@ -215,6 +215,11 @@ def say_cautions(cautions: Sequence[str]) -> None:
         _stderr().print(f"warning: {caution}", style="yellow")
 
 
+def say_goes_on(run_id: str) -> None:
+    """Say that a run that was cut short is taken up."""
+    _stderr().print(f"note: goes on with run {run_id}, which was cut short; force=true begins anew")
+
+
 def say_summary(facts: Mapping[str, str], result: Result, run_id: str, where: str) -> None:
     """Print what was run, the scores above the baselines, what can be said of them, and how to look at the run, on
     stdout.

@@ -12,6 +12,7 @@ from sarcasm.tracking.interrupts import Terminated
 from sarcasm.tracking.options import Tracking
 from sarcasm.tracking.recorded import Recorded, find_run
 from sarcasm.tracking.run import Tracked, start
+from sarcasm.tracking.spool import Sent, sync
 from sarcasm.tracking.store import Store, open_store
 from sarcasm.tracking.sweeps import OpenSweep, open_sweep, sweep, sweep_key
 
@@ -20,6 +21,7 @@ __all__ = [
     "OpenSweep",
     "Past",
     "Recorded",
+    "Sent",
     "Store",
     "Terminated",
     "Tracked",
@@ -32,4 +34,5 @@ __all__ = [
     "start",
     "sweep",
     "sweep_key",
+    "sync",
 ]

@@ -16,6 +16,7 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
+from functools import cache
 from itertools import count
 from pathlib import Path
 
@@ -23,7 +24,8 @@ from sarcasm.errors import BusyError, TrackingError
 from sarcasm.files import lock
 from sarcasm.tracking.failures import one_line, tracking_errors, without_password
 from sarcasm.tracking.operations import Begin, End, Files, Operation, from_line, moved, to_line
-from sarcasm.tracking.store import Store
+from sarcasm.tracking.options import Tracking
+from sarcasm.tracking.store import Store, open_store
 
 KEY_TAG = "spool.key"
 """Tag of a run: the name of its entry, by which a run is found whose making was never answered."""
@@ -241,12 +243,12 @@ class Entry:
         aside.replace(self.folder / STATE)
 
 
-def send(folder: Path, open_store: Callable[[str], Store]) -> Sent:
+def send(folder: Path, open_of: Callable[[str], Store]) -> Sent:
     """Send an entry that no living process records, and remove it once the store has taken all of it.
 
     Args:
         folder: the entry's.
-        open_store: opens the store of an address; may raise TrackingError.
+        open_of: opens the store of an address; may raise TrackingError.
     """
     try:
         entry = Entry(folder)
@@ -261,13 +263,29 @@ def send(folder: Path, open_store: Callable[[str], Store]) -> Sent:
         if not entry.has_end:
             last = (folder / JOURNAL).stat().st_mtime_ns // 1_000_000
             entry.append(End("KILLED", last, "its process ended without a word; noticed when it was sent"))
-        entry.deliver(open_store(entry.uri))
+        entry.deliver(open_of(entry.uri))
         is_done = True
         return Sent(entry.key, entry.begin.run_name, entry.run_id, entry.uri)
     except TrackingError as error:
         return Sent(entry.key, entry.begin.run_name, entry.run_id, entry.uri, str(error))
     finally:
         entry.close(is_done)
+
+
+def sync(options: Tracking, project: Path, folders: Sequence[Path] = ()) -> Iterator[Sent]:
+    """Send what waits in the spool to the stores that it is meant for, or to the one that `options.uri` names.
+
+    Args:
+        options: where to, and how long to wait for a server.
+        project: whose spool it is.
+        folders: of single entries, wherever they lie; all of the project's where there are none.
+
+    Yields:
+        What came of each, in the order in which the runs began.
+    """
+    stores = cache(lambda uri: open_store(uri, project, options.timeout_seconds))
+    for folder in folders or waiting(project):
+        yield send(folder, lambda uri: stores(options.uri or uri))
 
 
 def waiting(project: Path) -> list[Path]:
