@@ -14,12 +14,14 @@ import hashlib
 import json
 import logging
 import os
+import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, TextIO
 
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
@@ -28,6 +30,8 @@ from sarcasm.errors import TrackingError
 from sarcasm.options import OF_THE_PLACE, leaves
 from sarcasm.project import PROJECT
 from sarcasm.tracking.failures import tracking_errors
+from sarcasm.tracking.metrics import Point
+from sarcasm.tracking.operations import Batch
 from sarcasm.tracking.options import Tracking
 from sarcasm.tracking.processes import SILENT_SECONDS, end_orphans, seconds_silent
 from sarcasm.tracking.recorded import Recorded, as_recorded
@@ -36,6 +40,8 @@ from sarcasm.tracking.store import Store, reach_store
 
 SWEEP_TAG, KEY_TAG = "sweep", "sweep.key"
 """Tags of a sweep's run: that it is one, and what tells it from other sweeps."""
+VARIED_VARIABLE = "SARCASM_SWEEP_VARIED"
+"""Environment variable of a sweep's jobs: the options that differ between them, with commas."""
 OF_THE_CALL = (*OF_THE_PLACE, "hydra.", "hydra/", "sweep=", "sweep.", "force=")
 """Beginnings of overrides that do not make it another sweep."""
 
@@ -76,6 +82,22 @@ class OpenSweep:
             )  # fmt: skip
         return [as_recorded(run, store) for run in found if SWEEP_TAG not in run.data.tags]
 
+    def log_metrics_of_jobs(self, metrics: Mapping[str, Mapping[str, float]]) -> None:
+        """Add metrics to jobs that have ended: id -> metric -> value; those that a job has already are left.
+
+        Raises:
+            TrackingError: the store does not take them.
+        """
+        options: Tracking = OmegaConf.to_object(self.config.tracking)  # type: ignore[assignment]
+        store = reach_store(options, PROJECT)
+        now = time.time_ns() // 1_000_000
+        with tracking_errors(store.uri, "record means over seeds"):
+            for run_id, named in metrics.items():
+                there = store.client.get_run(run_id).data.metrics
+                points = [Point(key, value, now, 0) for key, value in named.items() if there.get(key) != value]
+                if points:
+                    Batch(points).carry_out(store.client, run_id)
+
 
 class SweepParent(Callback):
     """Opens the run of a sweep, and records jobs that failed before they had a run."""
@@ -91,7 +113,9 @@ class SweepParent(Callback):
             tracked = _open.enter_context(_begun(config, attempt))
         except TrackingError:
             return  # Every job is about to say the same, and Hydra would make a warning with a traceback of it.
-        for variable, value in ((PARENT_VARIABLE, tracked.reference), (ATTEMPT_VARIABLE, attempt)):
+        varied = ",".join(_varied(config.hydra.overrides.task))
+        told = {PARENT_VARIABLE: tracked.reference, ATTEMPT_VARIABLE: attempt, VARIED_VARIABLE: varied}
+        for variable, value in told.items():
             os.environ[variable] = value
             _open.callback(os.environ.pop, variable, None)
         _opened.append(OpenSweep(tracked, config, attempt))
@@ -161,7 +185,7 @@ def sweep_before(store: Store, experiment: str, key: str) -> Recorded | None:
 def _begun(config: DictConfig, attempt: str) -> Iterator[Tracked]:
     """The run of a sweep, for the block: a new one, or the one that the same sweep had before."""
     overrides = dict(text.lstrip("+~").partition("=")[::2] for text in config.hydra.overrides.task)
-    varied = [key for key, value in overrides.items() if "," in value or "(" in value]
+    varied = _varied(config.hydra.overrides.task)
     options: Any = OmegaConf.to_object(config.tracking)
     options.run_name = ""  # is the jobs'
     key = sweep_key(config.hydra.overrides.task, config.hydra.sweeper)
@@ -181,6 +205,12 @@ def _begun(config: DictConfig, attempt: str) -> Iterator[Tracked]:
             if again:
                 logger.info("goes on with the sweep that is recorded as run %s", again.run_id)
             yield tracked
+
+
+def _varied(overrides: Sequence[str]) -> list[str]:
+    """The options of a command line that a sweep gives several values."""
+    parsed = OverridesParser.create().parse_overrides(list(overrides))
+    return [each.key_or_group for each in parsed if each.is_sweep_override()]
 
 
 def _lock(key: str) -> TextIO:
