@@ -76,7 +76,7 @@ def run(config: Config, cfg: DictConfig, tags: Mapping[str, str] | None = None) 
         if not config.force:
             before = tracking.earlier(config.tracking, PROJECT, same, lambda id_: checkpoints(config, id_).is_usable())
         if before.done:
-            console.say_done_before(before.done)
+            console.say_job(before.done, was_done=True)
             return Outcome(before.done.run_id, before.done.metrics)
         if before.failed and config.sweep.fail_fast:
             raise SarcasmError(f"not begun, since {before.failed} failed (sweep.fail_fast=true)")
@@ -90,7 +90,10 @@ def run(config: Config, cfg: DictConfig, tags: Mapping[str, str] | None = None) 
                 console.say_goes_on(before.cut_short)
             facts, result, metrics = train_and_score(config, cfg, corpus, store, tracked, kept)
     kept.clear()
-    console.say_summary(facts | {"store": store.summary}, result, tracked.run_id, tracked.where)
+    if console.is_one_of_many():
+        console.say_job(tracked.recorded(metrics))
+    else:
+        console.say_summary(facts | {"store": store.summary}, result, tracked.run_id, tracked.where)
     return Outcome(tracked.run_id, metrics)
 
 

@@ -30,8 +30,8 @@ def say(found: Plan) -> None:
         "wrong": sum(bool(job.problem) for job in found.jobs),
         "to do": len(todo),
     }
-    words = ", ".join(f"{n} {what}" for what, n in counts.items() if n or what == "to do")
-    console.print(f"\n{len(found.jobs)} jobs: {words}.")
+    said = ", ".join(f"{n} {what}" for what, n in counts.items() if n or what == "to do")
+    console.print(f"\n{len(found.jobs)} jobs: {said}.")
     if found.chooser:
         console.print(
             f"{found.chooser.rpartition('.')[2]} chooses its jobs as it goes: this is what they have in common."

@@ -14,9 +14,10 @@ from sarcasm.tracking.recorded import Recorded, find_run
 from sarcasm.tracking.run import Tracked, start
 from sarcasm.tracking.spool import Sent, sync
 from sarcasm.tracking.store import Store, open_store
-from sarcasm.tracking.sweeps import OpenSweep, open_sweep, sweep, sweep_key
+from sarcasm.tracking.sweeps import VARIED_VARIABLE, OpenSweep, open_sweep, sweep, sweep_key
 
 __all__ = [
+    "VARIED_VARIABLE",
     "Earlier",
     "OpenSweep",
     "Past",

@@ -18,6 +18,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from sarcasm.tracking.operations import Batch, Begin, End, Files, Input
 from sarcasm.tracking.options import Tracking
 from sarcasm.tracking.processes import BEAT_SECONDS, HEARTBEAT, end_orphans, this_process
 from sarcasm.tracking.processes import now as heartbeat
+from sarcasm.tracking.recorded import Recorded
 from sarcasm.tracking.recorders import Direct, Recorder, Spooled
 from sarcasm.tracking.spool import Entry
 from sarcasm.tracking.store import Store, reach_store
@@ -151,6 +153,19 @@ class Tracked:
     def where(self) -> str:
         """How to look at it: a command, or the run's address."""
         return self._store.where(self._options.experiment, self.run_id)
+
+    def recorded(self, metrics: Mapping[str, float]) -> Recorded:
+        """The run as it will stand in the store once it has finished.
+
+        Args:
+            metrics: what it is worth.
+        """
+        params: dict[str, str] = {}
+        begun = datetime.fromtimestamp(self._begin.started / 1000, UTC)
+        return Recorded(
+            self.run_id, self.run_name, "FINISHED", params, metrics, self._begin.tags, self._store, begun,
+            datetime.now(UTC),
+        )  # fmt: skip
 
     def child(
         self, run_name: str, params: Mapping[str, object], tags: Mapping[str, str]
