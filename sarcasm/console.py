@@ -235,7 +235,9 @@ def track(description: str) -> Iterator[Callable[[Iterable[Item]], Iterable[Item
 
     columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
     described = TextColumn("{task.description:>10}", markup=False)
-    with Progress(described, *columns, console=_stderr(), transient=is_one_of_many()) as progress:
+    console, is_brief = _stderr(), is_one_of_many()
+    is_silent = is_brief and not console.is_terminal  # what is wiped off a terminal leaves empty lines in a file
+    with Progress(described, *columns, console=console, transient=is_brief, disable=is_silent) as progress:
         yield partial(progress.track, description=description)
 
 
