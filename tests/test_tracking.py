@@ -10,8 +10,10 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, closing, suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,7 @@ from hypothesis import strategies as st
 
 from sarcasm.errors import ConfigError, TrackingError
 from sarcasm.tracking import Terminated, Tracked, Tracking, open_store, run, spool, start
+from sarcasm.tracking.failures import is_locked
 from sarcasm.tracking.metrics import Gatherer, Point, append_to_sqlite
 from sarcasm.tracking.operations import Batch, from_line
 from sarcasm.tracking.options import OnFailure
@@ -678,6 +681,110 @@ def test_metrics_that_nothing_takes_are_called_lost(
         f"1 metrics of run {tracked.run_id} are lost: neither the store nor {tracked_project} nor {tmp_path}/file takes"
         " them; free some space"
     )
+
+
+# --- a clock that jumps, a store that is locked -----------------------------------------------------------------------
+
+
+def test_a_clock_that_is_set_back_changes_neither_order_nor_end(
+    tracked_project: Path, tracking: Options, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, jump = time.time_ns, 0
+    monkeypatch.setattr("time.time_ns", lambda: real() + jump)
+    with begun(tracking(), tracked_project) as tracked:
+        for step in range(100):
+            jump = -(10**9) * 3600 * (step // 10)  # an hour back, every ten steps
+            tracked.log_step(step, {"train/loss": float(step)})
+    kept = recorded(tracked_project, tracked.run_id)
+    assert history(tracked_project, tracked.run_id, "train/loss") == [(step, float(step)) for step in range(100)]
+    assert kept.data.metrics["train/loss"] == 99.0
+    assert kept.info.end_time >= kept.info.start_time
+    assert kept.info.status == "FINISHED"
+
+
+def test_a_store_that_another_program_keeps_locked_is_waited_for(
+    tracked_project: Path, tracking: Options, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    locked = threading.Event()
+    refusals = [0]
+
+    def lock() -> None:
+        with closing(sqlite3.connect(tracked_project / "mlflow.db")) as other:
+            other.execute("BEGIN EXCLUSIVE")
+            locked.set()
+            while refusals[0] < 3:
+                time.sleep(0.01)
+            other.rollback()
+
+    # As if it were kept longer than SQLite's own patience.
+    connect = sqlite3.connect
+    monkeypatch.setattr("sarcasm.tracking.metrics.sqlite3.connect", lambda *given, **_: connect(*given, timeout=0.01))
+
+    def explained(error: BaseException) -> bool:
+        refusals[0] += is_locked(error)
+        return is_locked(error)
+
+    monkeypatch.setattr("sarcasm.tracking.recorders.is_locked", explained)
+    with begun(tracking(), tracked_project) as tracked:
+        holder = threading.Thread(target=lock)
+        holder.start()
+        locked.wait()
+        tracked.log_step(0, {"train/loss": 1.0})
+    holder.join()
+    assert refusals[0] >= 3
+    assert history(tracked_project, tracked.run_id, "train/loss") == [(0, 1.0)]
+    assert recorded(tracked_project, tracked.run_id).info.status == "FINISHED"
+
+
+def test_metrics_reach_the_store_while_a_step_takes_long(tracked_project: Path, tracking: Options) -> None:
+    with begun(tracking(flush_seconds=0.2), tracked_project) as tracked:
+        tracked.log_step(0, {"train/loss": 1.0})
+        deadline = time.monotonic() + 20
+        while not (there := history(tracked_project, tracked.run_id, "train/loss")) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert there == [(0, 1.0)]
+
+
+def test_a_run_that_is_taken_up_has_every_step_once(tracked_project: Path, tracking: Options) -> None:
+    def act(tracked: Tracked) -> None:
+        with tracked.child("fold-s0", {"fold": "0"}, {}) as part:
+            for step in range(6):
+                part.log_step(step, {"train/loss": float(step)})
+        tracked.log_metrics({"clips/used": 48.0, "time/embed": 2.0})
+        raise KeyboardInterrupt
+
+    first, _ = cut_short(KeyboardInterrupt, tracking(), tracked_project, act)
+    with begun(tracking(), tracked_project, params={"a": "b"}, again=first.run_id) as tracked:
+        with tracked.child("fold-s0", {"fold": "0"}, {}) as part:
+            for step in range(10):  # as from a checkpoint before the end
+                part.log_step(step, {"train/loss": float(step)})
+        with tracked.time("embed"):
+            pass
+        tracked.log_metrics({"clips/used": 48.0, "test/f1": 0.5})
+    assert tracked.run_id == first.run_id
+    kept = recorded(tracked_project, tracked.run_id)
+    assert kept.info.status == "FINISHED"
+    assert "error" not in kept.data.tags
+    assert kept.data.metrics["time/embed"] >= 2.0
+    assert history(tracked_project, tracked.run_id, "clips/used") == [(0, 48.0)]
+    opened = open_store("", tracked_project, 5.0)
+    runs = opened.client.search_runs([opened.experiment_id("sarcasm")])
+    assert len(runs) == 2
+    assert history(tracked_project, part.run_id, "train/loss") == [(step, float(step)) for step in range(10)]
+
+
+def test_a_machine_that_was_started_again_has_no_run_of_before(tracked_project: Path, tracking: Options) -> None:
+    opened = open_store("", tracked_project, 5.0)
+    own = this_process().tags() | {"process.boot": "another"}
+    long_ago = (datetime.now(UTC) - timedelta(hours=1)).isoformat()
+    of_before = own | {"process.heartbeat": long_ago}
+    ids = [
+        opened.client.create_run(opened.experiment_id("sarcasm"), tags=tags).info.run_id for tags in (of_before, own)
+    ]
+    with begun(tracking(), tracked_project):
+        pass
+    # The second is of another machine of the same name, as far as anyone can tell.
+    assert [recorded(tracked_project, run_id).info.status for run_id in ids] == ["KILLED", "RUNNING"]
 
 
 # --- the model --------------------------------------------------------------------------------------------------------

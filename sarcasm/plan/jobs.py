@@ -84,7 +84,8 @@ def plan(arguments: Sequence[str]) -> Plan:
         ConfigError, HydraException: an override that fits no job.
         SarcasmError: the tracking store cannot be read.
     """
-    words = list(get_args_parser().parse_args(list(arguments)).overrides)
+    given = get_args_parser().parse_args(list(arguments)).overrides
+    words = [word for word in given if not word.startswith("sweep.plan=")]
     overrides = OverridesParser.create().parse_overrides(words)
     fixed = [word for word, each in zip(words, overrides, strict=True) if not each.is_sweep_override()]
     base = compose("config", fixed, with_hydra=True)
