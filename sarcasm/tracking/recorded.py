@@ -8,6 +8,7 @@ import json
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ class Recorded:
         run_id, run_name, status: as MLflow has them.
         params, metrics, tags: likewise; a param longer than the store keeps is cut.
         store: where it stands.
+        started, ended: when, in UTC; `ended` is None while it runs.
     """
 
     run_id: str
@@ -37,6 +39,8 @@ class Recorded:
     metrics: Mapping[str, float]
     tags: Mapping[str, str]
     store: Store
+    started: datetime
+    ended: datetime | None
 
     def text(self, artifact_path: str) -> str:
         """An artifact as text.
@@ -122,7 +126,12 @@ def find_run(options: Tracking, project: Path, word: str) -> Recorded:
 
 
 def _recorded(run: Any, store: Store) -> Recorded:
-    data = run.data
+    info, data = run.info, run.data
     return Recorded(
-        run.info.run_id, run.info.run_name or "", run.info.status, data.params, data.metrics, data.tags, store
-    )
+        info.run_id, info.run_name or "", info.status, data.params, data.metrics, data.tags, store,
+        _moment(info.start_time), _moment(info.end_time) if info.end_time else None,
+    )  # fmt: skip
+
+
+def _moment(milliseconds: int) -> datetime:
+    return datetime.fromtimestamp(milliseconds / 1000, tz=UTC)
