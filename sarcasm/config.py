@@ -35,6 +35,7 @@ from sarcasm.resampling import Resampler
 from sarcasm.scoring import Decision
 from sarcasm.splits import Split
 from sarcasm.store import Keeping
+from sarcasm.sweeps import Sweep
 from sarcasm.tracking import Tracking
 
 PATHS = (
@@ -63,12 +64,14 @@ class Config:
     trainer: Adam = MISSING
     store: Keeping = MISSING
     tracking: Tracking = MISSING
+    sweep: Sweep = MISSING
     resampler: Resampler = MISSING
     pool: Pool = MISSING
     scale: Scale = MISSING
     decision: Decision = MISSING
     seed: int = MISSING
     seeds: list[int] = MISSING
+    force: bool = MISSING
 
     def __post_init__(self) -> None:
         for name, value in (("seed", self.seed), *(("seeds", value) for value in self.seeds)):

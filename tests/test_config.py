@@ -34,6 +34,8 @@ SAME = [
     "dataset.directory=elsewhere",
     "embedding.checkpoint=other.ckpt",
     "pca.params=other.npz",
+    "sweep=fail_fast",
+    "force=true",
 ]
 OTHER = [
     "seed=1",
