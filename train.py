@@ -76,7 +76,7 @@ def run(config: Config, cfg: DictConfig, tags: Mapping[str, str] | None = None) 
         if not config.force:
             before = tracking.earlier(config.tracking, PROJECT, same, lambda id_: checkpoints(config, id_).is_usable())
         if before.done:
-            console.say_job(before.done, was_done=True)
+            console.say_job(before.done, config.sweep.metric, was_done=True)
             return Outcome(before.done.run_id, before.done.metrics)
         if before.failed and config.sweep.fail_fast:
             raise SarcasmError(f"not begun, since {before.failed} failed (sweep.fail_fast=true)")
@@ -91,7 +91,7 @@ def run(config: Config, cfg: DictConfig, tags: Mapping[str, str] | None = None) 
             facts, result, metrics = train_and_score(config, cfg, corpus, store, tracked, kept)
     kept.clear()
     if console.is_one_of_many():
-        console.say_job(tracked.recorded(metrics))
+        console.say_job(tracked.recorded(metrics), config.sweep.metric)
     else:
         console.say_summary(facts | {"store": store.summary}, result, tracked.run_id, tracked.where)
     return Outcome(tracked.run_id, metrics)

@@ -254,18 +254,19 @@ def is_one_of_many() -> bool:
     return HydraConfig.initialized() and HydraConfig.get().mode is RunMode.MULTIRUN
 
 
-def say_job(run: Recorded, *, was_done: bool = False) -> None:
+def say_job(run: Recorded, metric: str, *, was_done: bool = False) -> None:
     """Print how a job of a sweep ended, in a line on stdout.
 
     Args:
         run: the job.
+        metric: what settings are chosen by.
         was_done: whether it was done before, and is not done again.
     """
     from sarcasm.sweeps import terminal
 
     config = HydraConfig.get()
     varied = os.environ.get(VARIED_VARIABLE, "").split(",")
-    terminal.say_job(run, int(config.job.num), varied, was_done=was_done)
+    terminal.say_job(run, int(config.job.num), metric, varied, was_done=was_done)
 
 
 def say_goes_on(run_id: str) -> None:

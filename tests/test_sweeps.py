@@ -722,11 +722,11 @@ def test_of_hundreds_of_jobs_some_are_printed(capsys):
 @pytest.mark.parametrize(
     ("changed", "arguments", "line"),
     [
-        ({}, {}, " 3/12  FINISHED  pca=on seed=1   weighted F 0.712 (0.60 to 0.81)  validation 0.70  4.2 s  run 1a2b3c4d\n"),
+        ({}, {}, "#3  FINISHED  pca=on seed=1   weighted F 0.712 (0.60 to 0.81)  validation 0.70  4.2 s  run 1a2b3c4d\n"),
         ({}, {"was_done": True},
-         " 3/12  done before  pca=on seed=1   weighted F 0.712 (0.60 to 0.81)  validation 0.70  run 1a2b3c4d\n"),
-        ({"status": "FAILED", "metrics": {}}, {}, " 3/12  FAILED    pca=on seed=1  4.2 s  run 1a2b3c4d\n"),
-        ({}, {"varied": ()}, " 3/12  FINISHED  pca=on seed=1 trainer.steps=5   weighted F 0.712 (0.60 to 0.81)"
+         "#3  done before  pca=on seed=1   weighted F 0.712 (0.60 to 0.81)  validation 0.70  run 1a2b3c4d\n"),
+        ({"status": "FAILED", "metrics": {}}, {}, "#3  FAILED    pca=on seed=1  4.2 s  run 1a2b3c4d\n"),
+        ({}, {"varied": ()}, "#3  FINISHED  pca=on seed=1 trainer.steps=5   weighted F 0.712 (0.60 to 0.81)"
          "  validation 0.70  4.2 s  run 1a2b3c4d\n"),
     ],
     ids=["finished", "done_before", "failed", "all_overrides"],
@@ -736,7 +736,7 @@ def test_a_job_that_has_ended_is_one_line(changed, arguments, line, capsys):
                "interval/utterance/f1_weighted/high": 0.81}  # fmt: skip
     run = job(1, ("pca=on", "seed=1", "trainer.steps=5"), {}, metrics=metrics)
     run = Made(**{**vars(run), "run_id": "1a2b3c4d" * 4, **changed})
-    terminal.say_job(run, 3, 12, METRIC, **{"varied": ("pca", "seed"), **arguments})
+    terminal.say_job(run, 3, METRIC, **{"varied": ("pca", "seed"), **arguments})
     assert capsys.readouterr().out == line
 
 

@@ -24,7 +24,7 @@ def say(found: Plan) -> None:
         )
     console.print(table)
     todo = [job for job in found.jobs if job.is_to_do]
-    counts = {
+    counts: dict[str, int] = {
         "done": sum(bool(job.done) for job in found.jobs),
         "the same as another": sum(job.same_as is not None for job in found.jobs),
         "wrong": sum(bool(job.problem) for job in found.jobs),

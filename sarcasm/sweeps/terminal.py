@@ -27,15 +27,12 @@ WIDEST = 1000
 """Columns that a line may have: a table that is cut where nobody looks at a terminal is of no use in a file."""
 
 
-def say_job(
-    run: Recorded, number: int, n_jobs: int, metric: str, varied: Collection[str] = (), *, was_done: bool = False
-) -> None:
+def say_job(run: Recorded, number: int, metric: str, varied: Collection[str] = (), *, was_done: bool = False) -> None:
     """Print how a job ended, in a line.
 
     Args:
         run: the job.
-        number: of the job, from 1.
-        n_jobs: of the sweep.
+        number: of the job, from 0 as Hydra counts.
         metric: what settings are chosen by.
         varied: keys of the overrides that the sweep varies, such as "pca" and "seed"; empty shows all overrides.
         was_done: whether it was done before, and is not done again.
@@ -44,7 +41,7 @@ def say_job(
     shown = [each for each in overrides if not varied or each.lstrip("+").partition("=")[0] in varied]
     row = as_row(run, {}, metric)
     parts = [
-        f"{number:>{len(str(n_jobs))}}/{n_jobs}",
+        f"#{number}",
         "done before" if was_done else f"{run.status:<8}",
         " ".join(shown) or run.run_name,
         f" weighted F {score_words(row)}" if row.f1 is not None else "",
