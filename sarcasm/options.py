@@ -17,8 +17,8 @@ from typing import TypeVar
 
 from hydra.core.config_store import ConfigStore
 
-OF_THE_PLACE = ("tracking.", "store.", "embedding.workers")
-"""Options that say where a run is computed and recorded, and nothing of what it is; by the beginnings of their keys."""
+OF_THE_PLACE = ("tracking.", "store.", "embedding.workers", "trainer.checkpoint_seconds")
+"""Options that say where a run is computed and kept, and nothing of what it is; by the beginnings of their keys."""
 Class = TypeVar("Class", bound=type)
 
 

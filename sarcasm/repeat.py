@@ -81,6 +81,7 @@ def recorded_config(run: Recorded, tracking: Any, moved: Sequence[str] = ()) -> 
     cfg = restored(values, {group: schema for group, schema in chosen.items() if group not in NOT_REPEATED})
     # Computed here and anew: what is kept would repeat itself.
     cfg.tracking, cfg.store, cfg.embedding.workers = tracking, Keeping(enabled=False, path=None), Workers.local
+    cfg.trainer.checkpoint_seconds = None
     try:
         return cast(DictConfig, OmegaConf.merge(cfg, OmegaConf.from_dotlist(list(moved))))
     except OmegaConfBaseException as error:

@@ -33,6 +33,7 @@ SAME = [
     "dataset.directory=elsewhere",
     "embedding.checkpoint=other.ckpt",
     "pca.params=other.npz",
+    "trainer.checkpoint_seconds=null",
 ]
 OTHER = [
     "seed=1",
