@@ -18,9 +18,11 @@ from typing import Any, TypeVar
 from hydra.core.config_store import ConfigStore
 from omegaconf import DictConfig, OmegaConf
 
-OF_THE_PLACE = ("tracking.", "store.", "embedding.workers", "sweep.", "force")
-"""Options that say where a run is computed and recorded, and beside what others, and nothing of what it is; by the
-beginnings of their keys.
+OF_THE_PLACE = (
+    "tracking.", "store.", "embedding.workers", "trainer.checkpoint_seconds", "sweep.", "force"
+)  # fmt: skip
+"""Options that say where a run is computed, kept and recorded, and beside what others, and nothing of what it is; by
+the beginnings of their keys.
 """
 Class = TypeVar("Class", bound=type)
 

@@ -84,6 +84,7 @@ def recorded_config(run: Recorded, tracking: Any, moved: Sequence[str] = ()) -> 
     # Computed here and anew: what is kept would repeat itself.
     cfg.tracking, cfg.store, cfg.embedding.workers = tracking, Keeping(enabled=False, path=None), Workers.local
     cfg.sweep, cfg.force = NO_SWEEP, True
+    cfg.trainer.checkpoint_seconds = None
     try:
         return cast(DictConfig, OmegaConf.merge(cfg, OmegaConf.from_dotlist(list(moved))))
     except OmegaConfBaseException as error:

@@ -278,7 +278,7 @@ def test_speakers_are_told_apart_where_they_can_be_and_not_where_they_cannot(rng
 
     speakers = [f"SPEAKER{number % 5}" for number in range(100)] + ["RARE"] * 3
     table = make_table([True, False, False] * 34 + [True], [2] * 103, speakers=speakers)
-    trainer = Adam("adam", 1, 0.0, ClassWeight.none, 1e-3, 1e-8, None, None)
+    trainer = Adam("adam", 1, 0.0, ClassWeight.none, None, 1e-3, 1e-8, None, None)
     voices = rng.standard_normal((5, 128)) * 2
     whose = np.array([number % 5 if number < 100 else 0 for number in table.utterance])
     X = rng.standard_normal((206, 128))

@@ -36,6 +36,7 @@ SAME = [
     "pca.params=other.npz",
     "sweep=fail_fast",
     "force=true",
+    "trainer.checkpoint_seconds=null",
 ]
 OTHER = [
     "seed=1",

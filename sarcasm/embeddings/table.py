@@ -17,11 +17,11 @@ from sarcasm.augmentation import Augmentation
 from sarcasm.corpus import MANIFEST, UNREADABLE, BadClips, Corpus, ShortClips, Utterance
 from sarcasm.embeddings.embedding import Embedding
 from sarcasm.embeddings.pca import PCA
-from sarcasm.embeddings.sources import code_hash
 from sarcasm.embeddings.stream import Clip, Embedded, Task, embed
 from sarcasm.errors import AudioError, CorpusError
 from sarcasm.near_copies import same_sound
 from sarcasm.resampling import Resampler
+from sarcasm.sources import code_hash
 from sarcasm.store import Store
 from sarcasm.vggish import Postprocessor
 
