@@ -408,7 +408,7 @@ def test_a_run_of_a_process_that_was_killed_is_marked_by_the_next(
         "in a container": "RUNNING", "nobody knows": "RUNNING",
     }  # fmt: skip
     said = recorded(tracked_project, ids["killed"]).data.tags["error"]
-    assert said == f"process {ended_process} ended without a word; noticed by a later run"
+    assert said == f"process {ended_process} ended without a word; noticed later"
     assert recorded(tracked_project, other).info.status == "RUNNING"
 
 

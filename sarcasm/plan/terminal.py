@@ -36,9 +36,9 @@ def say(found: Plan) -> None:
         console.print(
             f"{found.chooser.rpartition('.')[2]} chooses its jobs as it goes: this is what they have in common."
         )
-    n_to_embed = sum(job.n_to_embed for job in todo)
+    n_clips = sum(job.n_to_embed for job in todo)
     console.print(
-        f"To embed: {n_to_embed} clips; all others are in the store." if n_to_embed else "Nothing is to be embedded."
+        f"To embed: {n_clips} clips; all others are in the store." if n_clips else "Nothing is to be embedded."
     )
     known = [job.seconds for job in todo if job.seconds is not None]
     if len(known) < len(todo):

@@ -10,7 +10,9 @@ This package alone knows MLflow, and loads it when a run starts: importing the p
 from sarcasm.tracking.earlier import Earlier, Past, earlier, past
 from sarcasm.tracking.interrupts import Terminated
 from sarcasm.tracking.options import Tracking
-from sarcasm.tracking.recorded import Recorded, find_run
+from sarcasm.tracking.parts import Parts, count_parts
+from sarcasm.tracking.recorded import Recorded, find_run, find_runs, runs_by_id
+from sarcasm.tracking.repair import Repaired, repair
 from sarcasm.tracking.run import Tracked, start
 from sarcasm.tracking.spool import Sent, sync
 from sarcasm.tracking.store import Store, open_store
@@ -20,18 +22,24 @@ __all__ = [
     "VARIED_VARIABLE",
     "Earlier",
     "OpenSweep",
+    "Parts",
     "Past",
     "Recorded",
+    "Repaired",
     "Sent",
     "Store",
     "Terminated",
     "Tracked",
     "Tracking",
+    "count_parts",
     "earlier",
     "find_run",
+    "find_runs",
     "open_store",
     "open_sweep",
     "past",
+    "repair",
+    "runs_by_id",
     "start",
     "sweep",
     "sweep_key",

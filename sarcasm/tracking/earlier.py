@@ -6,17 +6,19 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from sarcasm.errors import TrackingError
 from sarcasm.tracking.failures import tracking_errors
 from sarcasm.tracking.options import Tracking
 from sarcasm.tracking.processes import end_orphans
-from sarcasm.tracking.recorded import Recorded, as_recorded
-from sarcasm.tracking.run import ATTEMPT_TAG, ATTEMPT_VARIABLE, PARENT_VARIABLE
+from sarcasm.tracking.recorded import ATTEMPT, NEWEST_FIRST, Recorded, search
+from sarcasm.tracking.run import ATTEMPT_VARIABLE, PARENT_VARIABLE
 from sarcasm.tracking.spool import run_id_of
 from sarcasm.tracking.store import Store, is_there, open_store, reach_store
 from sarcasm.tracking.sweeps import sweep_before
+
+MOST_PAST = 1_000
+"""Runs that a plan is made from."""
 
 
 @dataclass(frozen=True)
@@ -61,31 +63,21 @@ def earlier(options: Tracking, project: Path, identity: str, can_go_on: Callable
 
 
 def _earlier(store: Store, experiment: str, identity: str, can_go_on: Callable[[str], bool]) -> Earlier:
-    experiment_id = store.experiment_id(experiment)
-    end_orphans(store.client, experiment_id)
-    same = _search(store, experiment_id, f"tags.`config.hash` = '{identity}'")
+    experiments = {store.experiment_id(experiment): experiment}
+    for experiment_id in experiments:
+        end_orphans(store.client, experiment_id)
+    same = search(store, experiments, f"tags.`config.hash` = '{identity}'", NEWEST_FIRST)
     reference = os.environ.get(PARENT_VARIABLE, "")
     parent = run_id_of(store, experiment, reference) if reference else ""
-    same = [run for run in same if run.data.tags.get("mlflow.parentRunId", "") == parent]
+    own = [run for run in same if run.parent == parent]
     attempt = os.environ.get(ATTEMPT_VARIABLE, "")
-    done = next((run for run in same if parent and run.info.status == "FINISHED"), None)
+    done = next((run for run in own if parent and run.status == "FINISHED"), None)
     if done is not None:
-        store.client.set_tag(done.info.run_id, ATTEMPT_TAG, attempt)
-    cut_short = next(
-        (run.info.run_id for run in same if run.info.status in ("FAILED", "KILLED") and can_go_on(run.info.run_id)), ""
-    )
-    failed = _search(store, experiment_id, f"tags.`{ATTEMPT_TAG}` = '{attempt}' and attributes.status = 'FAILED'")
-    return Earlier(
-        as_recorded(done, store) if done is not None else None,
-        cut_short,
-        failed[0].info.run_name if attempt and failed else "",
-    )
-
-
-def _search(store: Store, experiment_id: str, text: str) -> list[Any]:
-    return list(
-        store.client.search_runs([experiment_id], text, order_by=["attributes.start_time DESC"], max_results=1000)
-    )
+        store.client.set_tag(done.run_id, ATTEMPT, attempt)
+    cut_short = next((run.run_id for run in own if run.status in ("FAILED", "KILLED") and can_go_on(run.run_id)), "")
+    wanted = f"tags.`{ATTEMPT}` = '{attempt}' and attributes.status = 'FAILED'"
+    failed = list(search(store, experiments, wanted, NEWEST_FIRST, most=1)) if attempt else []
+    return Earlier(done, cut_short, failed[0].run_name if failed else "")
 
 
 @dataclass(frozen=True)
@@ -116,11 +108,12 @@ def past(options: Tracking, project: Path, key: str) -> Past:
         return Past()
     store = open_store(options.uri, project, options.timeout_seconds)
     with tracking_errors(store.uri, "look for past runs"):
-        experiment_id = store.experiment_id(options.experiment)
-        runs = [as_recorded(run, store) for run in _search(store, experiment_id, "attributes.status = 'FINISHED'")]
+        experiments = {store.experiment_id(options.experiment): options.experiment}
+        finished = "attributes.status = 'FINISHED' and params.fold IS NULL and tags.sweep IS NULL"
+        runs = list(search(store, experiments, finished, NEWEST_FIRST, MOST_PAST))
     before = sweep_before(store, options.experiment, key)
-    jobs = [run for run in runs if before and run.tags.get("mlflow.parentRunId") == before.run_id]
+    jobs = before.children() if before else []
     return Past(
-        tuple(run for run in runs if "fold" not in run.params and not {"sweep", "probe"} & set(run.tags)),
-        {run.tags["config.hash"]: run.run_id for run in jobs if "config.hash" in run.tags},
+        tuple(run for run in runs if "probe" not in run.tags),
+        {run.tags["config.hash"]: run.run_id for run in jobs if run.status == "FINISHED" and "config.hash" in run.tags},
     )

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.entities import Run
 
 HOST, BOOT, NAMESPACE, PID, STARTED = (
     "process.host", "process.boot", "process.namespace", "process.pid", "process.started"
@@ -28,6 +29,8 @@ BEAT_SECONDS = 60.0
 """Between two heartbeats."""
 SILENT_SECONDS = 10 * BEAT_SECONDS
 """Without a heartbeat, until a run of a machine that was started again counts as gone."""
+MOST_RUNNING = 1_000
+"""Runs of an experiment that are looked at at a time."""
 
 
 @dataclass(frozen=True)
@@ -104,30 +107,30 @@ def is_alive(pid: int) -> bool:
     return _status(pid)[:1] not in (["Z"], ["X"])
 
 
-def end_orphans(client: MlflowClient, experiment_id: str, noticed_by: str = "a later run") -> list[str]:
+def end_orphans(client: MlflowClient, experiment_id: str) -> list[Run]:
     """Mark as KILLED the runs of an experiment that are RUNNING, in the name of a process of this machine that has
     ended.
 
-    Args:
-        client: of the store.
-        experiment_id: whose runs are looked at.
-        noticed_by: who asks, for the run's error.
-
     Returns:
-        The ids of those that were marked.
+        Those that were marked, as they were before.
     """
-    marked = []
-    here = this_process()
-    search = f"attributes.status = 'RUNNING' and tags.`{HOST}` = '{here.host}'"
-    for run in client.search_runs([experiment_id], search, max_results=1000):
-        tags = run.data.tags
-        # Asked again once the process is known to be gone: until then it may have ended its run by itself.
-        if is_gone(tags) and client.get_run(run.info.run_id).info.status == "RUNNING":
-            error = f"process {tags[PID]} ended without a word; noticed by {noticed_by}"
-            client.set_tag(run.info.run_id, "error", error)
-            client.set_terminated(run.info.run_id, "KILLED")
-            marked.append(run.info.run_id)
-    return marked
+    search = f"attributes.status = 'RUNNING' and tags.`{HOST}` = '{this_process().host}'"
+    running = client.search_runs([experiment_id], search, max_results=MOST_RUNNING)
+    return [
+        run
+        for run in running
+        if is_gone(run.data.tags)
+        and end_silent(client, run, f"process {run.data.tags[PID]} ended without a word; noticed later")
+    ]
+
+
+def end_silent(client: MlflowClient, run: Run, error: str) -> bool:
+    """Mark a run as KILLED whose process is known to be gone; False where it has meanwhile ended by itself."""
+    if client.get_run(run.info.run_id).info.status != "RUNNING":
+        return False
+    client.set_tag(run.info.run_id, "error", error)
+    client.set_terminated(run.info.run_id, "KILLED")
+    return True
 
 
 def _boot() -> str:

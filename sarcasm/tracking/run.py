@@ -30,7 +30,7 @@ from sarcasm.tracking.operations import Batch, Begin, End, Files, Input
 from sarcasm.tracking.options import Tracking
 from sarcasm.tracking.processes import BEAT_SECONDS, HEARTBEAT, end_orphans, this_process
 from sarcasm.tracking.processes import now as heartbeat
-from sarcasm.tracking.recorded import Recorded
+from sarcasm.tracking.recorded import ATTEMPT, Recorded
 from sarcasm.tracking.recorders import Direct, Recorder, Spooled
 from sarcasm.tracking.spool import Entry
 from sarcasm.tracking.store import Store, reach_store
@@ -41,7 +41,6 @@ LONGEST_PARAM, LONGEST_TAG = 6000, 8000  # characters that MLflow keeps of a val
 LONGEST_ERROR = 500
 PARENT_VARIABLE, ATTEMPT_VARIABLE = "SARCASM_PARENT_RUN", "SARCASM_SWEEP_ATTEMPT"
 """Environment variables of a sweep's jobs: the run that they are nested in, and which call of the sweep it is."""
-ATTEMPT_TAG = "sweep.attempt"
 STEPPED = ("train/", "validation/loss")
 """Beginnings of the metrics that have a value a step."""
 DIGEST_CHARACTERS = 32  # of a dataset; MLflow takes 36 at most
@@ -80,7 +79,7 @@ def start(
                 end_orphans(store.client, store.experiment_id(options.experiment))
         own_tags = _source_tags(project) | {"environment.lock": lock_hash(project)}
         if attempt := os.environ.get(ATTEMPT_VARIABLE):
-            own_tags[ATTEMPT_TAG] = attempt
+            own_tags[ATTEMPT] = attempt
         own_tags |= dict(tags)
         begin = Begin(
             options.experiment, options.run_name or run_name, _now(), own_tags, os.environ.get(PARENT_VARIABLE, ""),
@@ -160,10 +159,9 @@ class Tracked:
         Args:
             metrics: what it is worth.
         """
-        params: dict[str, str] = {}
         begun = datetime.fromtimestamp(self._begin.started / 1000, UTC)
         return Recorded(
-            self.run_id, self.run_name, "FINISHED", params, metrics, self._begin.tags, self._store, begun,
+            self.run_id, self.run_name, "FINISHED", {}, metrics, self._begin.tags, self._store, begun,
             datetime.now(UTC),
         )  # fmt: skip
 

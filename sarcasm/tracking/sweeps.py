@@ -33,9 +33,9 @@ from sarcasm.tracking.failures import tracking_errors
 from sarcasm.tracking.metrics import Point
 from sarcasm.tracking.operations import Batch
 from sarcasm.tracking.options import Tracking
-from sarcasm.tracking.processes import SILENT_SECONDS, end_orphans, seconds_silent
-from sarcasm.tracking.recorded import Recorded, as_recorded
-from sarcasm.tracking.run import ATTEMPT_TAG, ATTEMPT_VARIABLE, PARENT_VARIABLE, Tracked, start
+from sarcasm.tracking.processes import HOST, PID, SILENT_SECONDS, end_orphans, seconds_silent
+from sarcasm.tracking.recorded import ATTEMPT, NEWEST_FIRST, OLDEST_FIRST, Recorded, search
+from sarcasm.tracking.run import ATTEMPT_VARIABLE, PARENT_VARIABLE, Tracked, start
 from sarcasm.tracking.store import Store, reach_store
 
 SWEEP_TAG, KEY_TAG = "sweep", "sweep.key"
@@ -73,14 +73,11 @@ class OpenSweep:
         options: Tracking = OmegaConf.to_object(self.config.tracking)  # type: ignore[assignment]
         store = reach_store(options, PROJECT)
         with tracking_errors(store.uri, "gather the jobs of the sweep"):
-            experiment_id = store.experiment_id(options.experiment)
+            experiments = {store.experiment_id(options.experiment): options.experiment}
             # A job whose process was killed in this very sweep.
-            end_orphans(store.client, experiment_id, "its sweep")
-            found = store.client.search_runs(
-                [experiment_id], f"tags.`{ATTEMPT_TAG}` = '{self.attempt}'",
-                order_by=["attributes.start_time ASC"], max_results=10_000,
-            )  # fmt: skip
-        return [as_recorded(run, store) for run in found if SWEEP_TAG not in run.data.tags]
+            end_orphans(store.client, *experiments)
+            wanted = f"tags.`{ATTEMPT}` = '{self.attempt}' and tags.`{SWEEP_TAG}` IS NULL"
+            return list(search(store, experiments, wanted, OLDEST_FIRST))
 
     def log_metrics_of_jobs(self, metrics: Mapping[str, Mapping[str, float]]) -> None:
         """Add metrics to jobs that have ended: id -> metric -> value; those that a job has already are left.
@@ -165,19 +162,15 @@ def sweep_key(overrides: Sequence[str], sweeper: DictConfig) -> str:
 def sweep_before(store: Store, experiment: str, key: str) -> Recorded | None:
     """The run of the same sweep, called before and not going on now; the latest."""
     with tracking_errors(store.uri, "look for the sweep"):
-        experiment_id = store.experiment_id(experiment)
-        end_orphans(store.client, experiment_id)
-        found = store.client.search_runs(
-            [experiment_id], f"tags.`{KEY_TAG}` = '{key}'", order_by=["attributes.start_time DESC"], max_results=1000
-        )
-    for run in found:
-        is_silent = seconds_silent(run.data.tags) > SILENT_SECONDS
-        if run.info.status != "RUNNING" or is_silent:
-            return as_recorded(run, store)
-        logger.info(
-            "the same sweep is going on in process %s on %s; this one is recorded beside it",
-            run.data.tags.get("process.pid", "?"), run.data.tags.get("process.host", "?"),
-        )  # fmt: skip
+        experiments = {store.experiment_id(experiment): experiment}
+        end_orphans(store.client, *experiments)
+        for run in search(store, experiments, f"tags.`{KEY_TAG}` = '{key}'", NEWEST_FIRST):
+            if run.status != "RUNNING" or seconds_silent(run.tags) > SILENT_SECONDS:
+                return run
+            logger.info(
+                "the same sweep is going on in process %s on %s; this one is recorded beside it",
+                run.tags.get(PID, "?"), run.tags.get(HOST, "?"),
+            )  # fmt: skip
     return None
 
 
@@ -190,7 +183,7 @@ def _begun(config: DictConfig, attempt: str) -> Iterator[Tracked]:
     options.run_name = ""  # is the jobs'
     key = sweep_key(config.hydra.overrides.task, config.hydra.sweeper)
     tags = {
-        SWEEP_TAG: "true", KEY_TAG: key, ATTEMPT_TAG: attempt,
+        SWEEP_TAG: "true", KEY_TAG: key, ATTEMPT: attempt,
         "overrides": json.dumps(list(config.hydra.overrides.task)),
     }  # fmt: skip
     # Two calls at once must not take up the same run.
