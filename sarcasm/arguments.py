@@ -18,7 +18,7 @@ from sarcasm.errors import ConfigError
 if TYPE_CHECKING:
     from sarcasm.tracking import Tracking
 
-LISTS = ("only", "runs", "metric", "by")
+LISTS = ("only", "runs", "metric", "by", "folders")
 """Arguments that take whatever follows them, and so also options that stand there."""
 
 

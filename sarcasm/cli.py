@@ -232,7 +232,7 @@ def _repeat(parsed: argparse.Namespace) -> int:
     cfg = repeat.recorded_config(first, tracking, moved)
     # It alone knows the order of steps, and is no part of the package.
     train = runpy.run_path(str(PROJECT / "train.py"))
-    again = train["run"](parse(cfg), cfg, {"repeat.of": first.run_id})
+    again = train["run"](parse(cfg), cfg, {"repeat.of": first.run_id}).run_id
     found = repeat.differences(first, find_run(tracking, PROJECT, again))
     console.say_repetition(first.run_id, again, found)
     return console.FAILED if found.differences else console.DONE

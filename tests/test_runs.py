@@ -224,7 +224,7 @@ def own_run(folder: Path, *overrides: str) -> Run:
     """A run in this process, with stores of its own."""
     own = [f"tracking.uri=sqlite:///{folder}/mlflow.db", f"store.path={folder}/embeddings.db", "trainer.steps=2"]
     cfg = compose("config", [*own, *overrides])
-    return MlflowClient(f"sqlite:///{folder}/mlflow.db").get_run(train.run(parse(cfg), cfg))
+    return MlflowClient(f"sqlite:///{folder}/mlflow.db").get_run(train.run(parse(cfg), cfg).run_id)
 
 
 def test_the_second_run_decodes_no_clip_and_runs_no_network(ready, tmp_path, monkeypatch, capsys):

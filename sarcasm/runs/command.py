@@ -71,6 +71,17 @@ def add_runs_command(commands: argparse._SubParsersAction[Parser]) -> None:
     add_store(repair)
     repair.set_defaults(run=_repair)
 
+    sync = actions.add_parser(
+        "sync",
+        help="send what a server did not take",
+        description="Send what runs have recorded and their server, down or slow, has not taken: in order, and nothing"
+        " twice. What is sent leaves outputs/spool/. The exit status is 1 when anything could not be sent.",
+    )
+    sync.add_argument("folders", nargs="*", metavar="FOLDER", help="these only; all of outputs/spool/ by default")
+    add_store(sync)
+    sync.epilog = "tracking.uri=... sends them there instead of to where they were meant for."
+    sync.set_defaults(run=_sync)
+
     export = actions.add_parser(
         "export",
         help="a table of settings, for a paper",
@@ -156,6 +167,21 @@ def _repair(parsed: argparse.Namespace) -> int:
     tracking, _ = store_options(parsed)
     say_repaired(repair(tracking, PROJECT, parsed.stale_hours))
     return console.DONE
+
+
+def _sync(parsed: argparse.Namespace) -> int:
+    from sarcasm.runs.terminal import say_sent
+    from sarcasm.tracking import sync
+
+    tracking, _ = store_options(parsed)
+    has_failed, n_sent = False, 0
+    for sent in sync(tracking, PROJECT, [Path(folder) for folder in parsed.folders]):
+        say_sent(sent)
+        has_failed |= bool(sent.problem)
+        n_sent += 1
+    if not n_sent:
+        print("Nothing waits to be sent.")  # noqa: T201
+    return console.FAILED if has_failed else console.DONE
 
 
 def _export(parsed: argparse.Namespace) -> int:

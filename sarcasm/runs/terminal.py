@@ -16,7 +16,8 @@ from sarcasm.runs.listing import Listed
 from sarcasm.runs.show import Shown
 from sarcasm.runs.worth import MEANINGS, SCORE
 from sarcasm.scoring import METRICS
-from sarcasm.tracking import Parts, Recorded, Repaired
+from sarcasm.tracking import Parts, Recorded, Repaired, Sent
+from sarcasm.tracking.failures import without_password
 
 WIDE = 200
 """Columns where no terminal says how many it has; whoever reads a file or a pipe wants a run on one line."""
@@ -47,6 +48,13 @@ def say_list(rows: Sequence[Listed], sorted_by: str, has_more: bool) -> None:
     _say_marks(console, rows)
     if has_more:
         console.print(f"There are more than these {len(rows)}; --limit N shows N.", soft_wrap=True)
+
+
+def say_sent(sent: Sent) -> None:
+    """Print what came of sending a run."""
+    name = printable(f"{sent.run_name} [{sent.run_id or sent.key}]" if sent.run_name else sent.key)
+    what = f"not sent: {sent.problem}" if sent.problem else f"sent to {without_password(sent.uri)}"
+    _console().print(f"{name}: {what}", soft_wrap=True)
 
 
 def say_shown(shown: Shown) -> None:

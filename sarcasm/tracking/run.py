@@ -32,7 +32,7 @@ from sarcasm.tracking.processes import BEAT_SECONDS, HEARTBEAT, end_orphans, thi
 from sarcasm.tracking.processes import now as heartbeat
 from sarcasm.tracking.recorded import ATTEMPT, Recorded
 from sarcasm.tracking.recorders import Direct, Recorder, Spooled
-from sarcasm.tracking.spool import Entry
+from sarcasm.tracking.spool import Entry, n_left
 from sarcasm.tracking.store import Store, reach_store
 from sarcasm.tracking.surroundings import environment, lock_hash, uncommitted
 from sarcasm.tracking.ticker import Ticker
@@ -77,6 +77,8 @@ def start(
         if store.is_reached:
             with _may_wait(store, options), tracking_errors(store.uri, "record a run"):
                 end_orphans(store.client, store.experiment_id(options.experiment))
+            if store.is_server and (n := n_left(project)):
+                logger.info("%d runs wait in outputs/spool; send them with: sarcasm runs sync", n)
         own_tags = _source_tags(project) | {"environment.lock": lock_hash(project)}
         if attempt := os.environ.get(ATTEMPT_VARIABLE):
             own_tags[ATTEMPT] = attempt

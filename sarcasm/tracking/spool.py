@@ -88,6 +88,7 @@ class Entry:
             ValueError, KeyError, TypeError, OSError: there is no entry that can be read.
         """
         self.key, self.folder = folder.name, folder
+        (folder / JOURNAL).stat()  # the lock would make the folder
         self._held = ExitStack()
         self._held.enter_context(lock(folder))
         try:
@@ -298,6 +299,15 @@ def _cut_unfinished(journal: Path) -> None:
     with journal.open("r+b") as file:
         whole = file.read().rfind(b"\n") + 1
         file.truncate(whole)
+
+
+def n_left(project: Path) -> int:
+    """Entries that no process records or sends now."""
+    n = 0
+    for folder in waiting(project):
+        with suppress(BusyError, OSError), lock(folder):
+            n += 1
+    return n
 
 
 def _began(folder: Path) -> int:
