@@ -33,7 +33,7 @@ def clips(tmp_path_factory) -> str:
 
 def trained(*overrides: str) -> str:
     cfg = compose("config", [*FAST, *overrides])
-    return train.run(parse(cfg), cfg)
+    return train.run(parse(cfg), cfg).run_id
 
 
 @pytest.fixture(scope="module")

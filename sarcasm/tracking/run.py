@@ -135,10 +135,10 @@ class Tracked:
         self._store, self._recorder = store, recorder
         self._seconds = dict(earlier.seconds)
         self._beaten_at = time.monotonic()
-        self._ticker = Ticker(self._tick, options.flush_seconds / 2)
         self._metrics = Gatherer(
-            self._send, options.flush_metrics, options.flush_seconds, earlier.steps, self._ticker.wake
+            self._send, options.flush_metrics, options.flush_seconds, earlier.steps, lambda: self._ticker.wake()
         )
+        self._ticker = Ticker(self._tick, options.flush_seconds / 2)
 
     @property
     def run_id(self) -> str:
