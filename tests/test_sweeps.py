@@ -17,7 +17,7 @@ from omegaconf import OmegaConf
 
 from sarcasm import compare, repeat, sweeps
 from sarcasm.config import compose, parse, schemas
-from sarcasm.errors import ConfigError
+from sarcasm.errors import ConfigError, TrackingError
 from sarcasm.scoring import holm
 from sarcasm.sweeps import Sweep, gather, terminal
 from sarcasm.sweeps.choices import choices
@@ -25,6 +25,7 @@ from sarcasm.tracking import Recorded
 from sarcasm.tracking.run import LONGEST_PARAM
 
 METRIC = "validation/utterance/f1_weighted"
+NOTHING_COMPARED = sweeps.Claims((), {}, (), (), {})
 START = datetime(2026, 5, 1, tzinfo=UTC)
 OPTIONS = {"head.name": "small", "head.hidden": [100], "pca.enabled": True, "pca.params": "pca.npz", "seed": 42,
            "seeds": [], "scale": "none", "tracking.uri": "", "sweep.metric": METRIC, "force": False}  # fmt: skip
@@ -38,6 +39,8 @@ class Made(Recorded):
     files: dict[str, str] = field(default_factory=dict)
 
     def text(self, artifact_path: str) -> str:
+        if artifact_path not in self.files:
+            raise TrackingError(f"run {self.run_id} has no {artifact_path} that can be read")
         return self.files[artifact_path]
 
 
@@ -438,16 +441,23 @@ def test_settings_are_compared_each_with_each_with_their_seeds_together():
     assert [pair.p_permutation for pair in found.pairs] == pytest.approx(holm(alone))
 
 
-def test_many_settings_are_compared_with_the_best_alone():
-    jobs = [with_decisions(f"h{number:02}", 0, 20 + number, n_th=number) for number in range(14)]
-    found = claimed(jobs)
-    assert len(found.pairs) == 13
-    assert {found.called[pair.a.run_id] for pair in found.pairs} == {"head=h00"}
-    assert found.notes[0] == (
-        "14 settings are too many to compare each with each: they are with head=h00, the best by"
-        " validation/utterance/f1_weighted."
+@pytest.fixture(scope="module")
+def one_ahead() -> tuple[sweeps.Gathered, sweeps.Claims]:
+    """Thirteen settings of which the fourth is the best by far."""
+    jobs = [with_decisions(f"h{n:02}", 0, 3 if n == 3 else 60, n_th=n) for n in range(13)]
+    return gather(jobs, METRIC, False), claimed(jobs)
+
+
+def test_many_settings_are_compared_with_the_best_alone(one_ahead):
+    _, found = one_ahead
+    assert len(found.pairs) == len(found.holding) == 12
+    assert {found.called[pair.a.run_id] for pair in found.pairs} == {"head=h03"}
+    assert found.notes == (
+        "13 settings are too many to compare each with each: they are with head=h03, the best by"
+        " validation/utterance/f1_weighted.",
+        "head=h03 is not shown to differ from 0 of the other 12 settings.",
+        "With one seed each, a claim is of fitted models; of ways to train, it needs several seeds: add seed=0,1,2.",
     )
-    assert "With one seed each, a claim is of fitted models" in found.notes[-1]
 
 
 def test_many_settings_of_which_none_is_singled_out_are_compared_with_the_first():
@@ -554,6 +564,13 @@ def test_the_files_hold_every_number_in_full(tmp_path):
     assert "Can be claimed: head=a over head=b" in page
 
 
+def test_an_interval_that_cannot_be_said_is_null(tmp_path):
+    jobs = [with_decisions(head, 0, 0, {"001": True}) for head in "ab"]
+    written(tmp_path, jobs)
+    (pair,) = json.loads((tmp_path / "comparisons.json").read_text())["pairs"]
+    assert (pair["n_utterances"], pair["low"], pair["high"]) == (1, None, None)
+
+
 def test_the_page_warns_beside_the_numbers(tmp_path):
     tags = {"dataset.made_up": "true", "cautions": "Only 1 of the 9 clips is sarcastic."}
     jobs = [*grid({"a": [0.6]}, **tags, **{"split.leaky": "true"}), *grid({"b": [0.6]}, **tags)]
@@ -589,15 +606,24 @@ def many(n: int) -> list[Made]:
 
 
 @pytest.mark.parametrize("n", [1, 12, 100])
-def test_the_pictures_are_drawn_for_few_and_many_jobs_and_always_alike(n, tmp_path):
-    found, empty = gather(many(n), METRIC, False), sweeps.Claims((), {}, (), (), {})
+def test_the_pictures_are_drawn_for_few_and_many_jobs(n, tmp_path):
+    sweeps.write(tmp_path, gather(many(n), METRIC, False), NOTHING_COMPARED)
+    plots = sorted((tmp_path / "plots").iterdir())
+    assert [path.name for path in plots] == [*(["effects.png"] if n > 1 else []), "sweep.png", "sweep.svg"]
+    assert all(path.read_bytes().startswith(b"\x89PNG\r\n\x1a\n") for path in plots if path.suffix == ".png")
+
+
+def test_what_was_written_once_is_written_the_same_again(tmp_path):
+    found = gather(many(2), METRIC, False)
     for name in ("once", "again"):
         (tmp_path / name).mkdir()
-        sweeps.write(tmp_path / name, found, empty)
-    once, again = (sorted((tmp_path / name / "plots").iterdir()) for name in ("once", "again"))
-    assert [path.name for path in once] == [*(["effects.png"] if n > 1 else []), "sweep.png", "sweep.svg"]
-    assert [path.read_bytes() for path in once] == [path.read_bytes() for path in again]
-    assert all(path.read_bytes().startswith(b"\x89PNG\r\n\x1a\n") for path in once if path.suffix == ".png")
+        sweeps.write(tmp_path / name, found, NOTHING_COMPARED)
+    once, again = (
+        {path.relative_to(tmp_path / name): path.read_bytes() for path in (tmp_path / name).rglob("*.*")}
+        for name in ("once", "again")
+    )
+    assert len(once) == 7
+    assert once == again
 
 
 def test_of_many_settings_the_highest_and_lowest_are_shown(tmp_path):
@@ -655,7 +681,7 @@ run       head  seed  status    weighted F            validation  time
 
 head  finished  weighted F, over seeds  95 %, all seeds  validation, over seeds
 a     2 of 2    0.950 ± 0.000           0.92 to 0.98     0.850 ± 0.000
-b     2 of 3    0.500 ± 0.000           0.44 to 0.56     0.400 ± 0.000
+b     2 of 3    0.500 ± 0.000           0.43 to 0.56     0.400 ± 0.000
 
 Best by validation/utterance/f1_weighted: head=a, 0.850 ± 0.000 over 2 seeds; its weighted F on test clips is 0.950 ± 0.000.
 Can be claimed: head=a over head=b, by 0.450 of weighted F (p = 0.0002 over utterances and 0.0002 over speakers).
@@ -671,7 +697,7 @@ Sweep c0ffee; to look at it: make ui, or mlflow ui
 def test_a_sweep_of_one_job_on_the_terminal(capsys):
     jobs = [job(1, (), {}, metrics={"test/utterance/f1_weighted": 0.6, "gain/f1_weighted": 0.1, METRIC: 0.5})]
     found = gather(jobs, METRIC, False)
-    terminal.say_sweep(found, sweeps.Claims((), {}, (), (), {}), "c0ffee", "make ui")
+    terminal.say_sweep(found, NOTHING_COMPARED, "c0ffee", "make ui")
     assert (
         said(capsys)
         == """
@@ -687,16 +713,12 @@ Sweep c0ffee; to look at it: make ui
     )
 
 
-def test_a_few_claims_are_said_and_the_rest_counted(capsys):
-    jobs = [with_decisions(head, 0, n) for head, n in zip("abcdefg", [3, 59, 60, 60, 61, 60, 59], strict=True)]
-    found = gather(jobs, METRIC, False)
-    compared = sweeps.claims(found, jobs)
-    terminal.say_sweep(found, compared, "c0ffee", "make ui")
+def test_a_few_claims_are_said_and_the_rest_counted(one_ahead, capsys):
+    terminal.say_sweep(*one_ahead, "c0ffee", "make ui")
     shown = said(capsys)
-    assert len(compared.holding) == 6
-    assert shown.count("Can be claimed: head=a over ") == 5
-    assert "21 comparisons of settings: 6 differences can be claimed.\n" in shown
-    assert "1 more can be claimed; they stand in comparisons.json.\n" in shown
+    assert shown.count("Can be claimed: head=h03 over ") == 5
+    assert "12 comparisons of settings: 12 differences can be claimed.\n" in shown
+    assert "7 more can be claimed; they stand in comparisons.json.\n" in shown
 
 
 def test_long_choices_go_by_the_runs_that_have_them(capsys):
@@ -707,13 +729,13 @@ def test_long_choices_go_by_the_runs_that_have_them(capsys):
     found = gather(jobs, METRIC, False)
     # Without their middle both are called the same.
     assert [setting.name for setting in found.settings] == ["run 00000000", "run 00000001"]
-    terminal.say_sweep(found, sweeps.Claims((), {}, (), (), {}), "c0ffee", "make ui")
+    terminal.say_sweep(found, NOTHING_COMPARED, "c0ffee", "make ui")
     assert "00000000  /data/xxxxx.../the/clips  FINISHED" in said(capsys)
 
 
 def test_of_hundreds_of_jobs_some_are_printed(capsys):
     found = gather(many(300), METRIC, False)
-    terminal.say_sweep(found, sweeps.Claims((), {}, (), (), {}), "c0ffee", "make ui")
+    terminal.say_sweep(found, NOTHING_COMPARED, "c0ffee", "make ui")
     shown = said(capsys)
     assert shown.count("FINISHED") == 60
     assert "and 240 more, in sweep.csv and settings.csv of the sweep's run" in shown

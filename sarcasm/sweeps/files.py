@@ -95,14 +95,15 @@ def _comparisons(gathered: Gathered, found: Claims) -> dict[str, Any]:
 def _page(gathered: Gathered, found: Claims) -> str:
     """All of it but the pictures, in Markdown."""
     jobs, means = jobs_table(gathered), means_table(gathered, found)
-    not_claimed = [sentence for sentence in found.sentences if sentence not in found.holding]
+    told = claimed(found)
+    told += [sentence for sentence in found.sentences if sentence not in told]
     parts = [
         f"# {headline(gathered)}",
         *(f"**{caution}**" for caution in gathered.cautions),
         gathered.choice,
         *([_table(jobs)] if jobs else []),
         *(["## Over seeds", _table(means)] if means else []),
-        *(["## What can be claimed", _list([*claimed(found), *not_claimed])] if found.pairs or found.notes else []),
+        *(["## What can be claimed", _list(told)] if told else []),
         *(["## What did not finish", _list(failures(gathered))] if gathered.failed else []),
         *(["## What the jobs said", _list(said)] if (said := _said(gathered)) else []),
     ]
