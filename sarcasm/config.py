@@ -87,11 +87,6 @@ class Config:
                 f"trainer.patience={self.trainer.patience}: head={self.head.name} is not trained in steps, so there is"
                 " no end to choose; leave it null"
             )
-        if not has_steps and self.trainer.validation_share and self.decision is not Decision.tuned:
-            raise ConfigError(
-                f"trainer.validation_share={self.trainer.validation_share:g}: head={self.head.name} chooses nothing on"
-                " what is held out; leave it 0, or add decision=tuned"
-            )
 
     @property
     def fit_seeds(self) -> list[int]:
