@@ -231,7 +231,7 @@ def test_a_name_cannot_move_the_cursor_and_experiments_are_told_apart(records, a
 
 
 WRONG = {
-    "lits": "there is no action lits; did you mean list? (choose from list, show, diff, repair, export); see sarcasm runs --help",
+    "lits": "there is no action lits; did you mean list? (choose from list, show, diff, repair, sync, export); see sarcasm runs --help",
     "": "the following arguments are required: ACTION; see sarcasm runs --help",
     "list --jsno": "there is no --jsno; did you mean --json?; see sarcasm runs list --help",
     "list --limit 0": "argument --limit: a whole number of 1 or more is needed, not 0; see sarcasm runs list --help",
