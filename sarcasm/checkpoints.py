@@ -37,6 +37,8 @@ MODULES = (
 )
 LIBRARIES = ("numpy", "tensorflow")
 """Whose code stands between what a checkpoint holds and the steps that follow it."""
+REST = 20
+"""How many times longer than writing the last one took it is until the next at least, where disks are slow."""
 LONGEST_NAME = 80
 """Characters of a fit's name that the name of its file repeats."""
 
@@ -71,7 +73,7 @@ class Checkpoints:
 
     Args:
         folder: of this run alone; made when the first is written.
-        every_seconds: the time from one to the next; None neither writes nor reads any.
+        every_seconds: the time from one to the next, more where writing takes long; None neither writes nor reads any.
     """
 
     def __init__(self, folder: Path, every_seconds: float | None) -> None:
@@ -138,6 +140,7 @@ class FitCheckpoint:
 
         Where that cannot be written, a warning says so, and nothing more is kept of this run.
         """
+        began = monotonic()
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             with atomic(self._path) as file:
@@ -149,7 +152,7 @@ class FitCheckpoint:
             )  # fmt: skip
             self._pace.stop()
         else:
-            self._pace.rest()
+            self._pace.rest(monotonic() - began)
 
 
 class _Pace:
@@ -165,8 +168,8 @@ class _Pace:
     def is_end_due(self) -> bool:
         return monotonic() >= self._end_due_at
 
-    def rest(self) -> None:
-        self._due_at = monotonic() + self._every_seconds
+    def rest(self, took_seconds: float) -> None:
+        self._due_at = monotonic() + max(self._every_seconds, REST * took_seconds)
 
     def stop(self) -> None:
         self._due_at = self._end_due_at = math.inf

@@ -111,9 +111,10 @@ def undisturbed(name: str) -> tuple[Model, dict[int, dict[str, float]]]:
 
 
 @pytest.fixture(autouse=True, scope="module")
-def no_waiting_for_the_disk():
-    """Most of the time here would go by while the disk is waited for; it is the power that would have to fail."""
+def no_waiting():
+    """Every checkpoint is written that is due, and the disk is not waited for: it is the power that would have to fail."""
     with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(checkpoints, "REST", 0)
         patched.setattr(os, "fsync", lambda number: None)
         yield
 
@@ -186,6 +187,7 @@ LONG = adam(steps=N_LONG, batch_size=16, validation_share=0.2, patience=N_LONG)
 
 def train_and_say(folder: str) -> None:
     """What the process does that is killed."""
+    checkpoints.REST = 0
     fit(LONG, Checkpoints(Path(folder), ALWAYS).of("fold-s0"), lambda step, metrics: print(step, flush=True))  # noqa: T201
 
 
@@ -249,6 +251,17 @@ def test_the_time_between_checkpoints_is_counted_across_fits(tmp_path, clock):
     assert not other.is_due()
     clock[0] += 1
     assert other.is_due()
+
+
+def test_where_writing_takes_long_it_is_done_less_often(tmp_path, clock, monkeypatch):
+    kept = Checkpoints(tmp_path, 60).of("fold-s0")
+    monkeypatch.setattr(checkpoints, "REST", 20)
+    monkeypatch.setattr(os, "fsync", lambda number: clock.__setitem__(0, clock[0] + 10))
+    kept.save(STATE)
+    clock[0] += 199
+    assert not kept.is_due()
+    clock[0] += 1
+    assert kept.is_due()
 
 
 def test_without_an_interval_nothing_is_written_or_read(tmp_path):
