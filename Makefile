@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PORT ?= 5000
 ARGS ?=
 
-.PHONY: help run test test-slow test-ray lint types docs-check bench ui lock clean
+.PHONY: help run test test-slow test-faults test-ray lint types docs-check bench ui lock clean
 .DEFAULT_GOAL := help
 
 help:  ## list these targets
@@ -20,6 +20,9 @@ test: $(VENV)/.installed-dev lint types  ## everything that CI checks
 
 test-slow: $(VENV)/.installed-dev  ## the tests that take long or much memory
 	$(BIN)/python -m pytest -m slow $(ARGS)
+
+test-faults: $(VENV)/.installed-dev  ## sweeps and servers that are killed, locked, frozen (a quarter of an hour)
+	$(BIN)/python -m pytest -m "slow or not slow" tests/faults tests/test_spool.py $(ARGS)
 
 test-ray: $(VENV)/.installed-dev  ## embedding on a Ray cluster with a killed worker (installs Ray)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .[ray]

@@ -12,28 +12,48 @@ import json
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import hydra
 import numpy as np
+from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from sarcasm import console
-from sarcasm.config import Config, identity, leaves, parse, run_name, schemas
+from sarcasm.config import Config, identity, parse, run_name, schemas
+from sarcasm.errors import SarcasmError
+from sarcasm.options import leaves
 from sarcasm.project import PROJECT
 
 if TYPE_CHECKING:
+    from sarcasm.checkpoints import Checkpoints, FitCheckpoint
+
     from sarcasm.corpus import Corpus
     from sarcasm.embeddings import Copies, Table
-    from sarcasm.scoring import Predictions
+    from sarcasm.fit import Model
+    from sarcasm.scoring import Predictions, Result
     from sarcasm.splits import Audit, Fold
+    from sarcasm.store import Store
     from sarcasm.tracking import Tracked
 
 
-def run(config: Config, cfg: DictConfig, tags: Mapping[str, str] | None = None) -> str:
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a run.
+
+    Attributes:
+        run_id: where it is recorded.
+        metrics: what it is worth, by the names that MLflow has.
+    """
+
+    run_id: str
+    metrics: Mapping[str, float]
+
+
+def run(config: Config, cfg: DictConfig, tags: Mapping[str, str] | None = None) -> Outcome:
     """Go from a config to a tracked score.
 
     Args:
@@ -41,76 +61,116 @@ def run(config: Config, cfg: DictConfig, tags: Mapping[str, str] | None = None) 
         cfg: the same as Hydra composed it, to be recorded.
         tags: of the run, beyond what it is tagged with anyway.
 
-    Returns:
-        The run's id.
-
     Raises:
         SarcasmError: something the user can put right; the message says how.
     """
     # Here, not above: --help and --cfg must answer without loading TensorFlow.
-    from sarcasm import embeddings, report, scoring, splits, tracking
+    from sarcasm import embeddings, tracking
+
+    read = config.dataset.read()
+    with config.store.open() as store:
+        corpus = replace(read, hash_files=store.hashes)
+        material = embeddings.material(corpus, config.embedding, config.pca, config.reading, store)
+        same = identity(cfg, *material.values())
+        before = tracking.Earlier()
+        if not config.force:
+            before = tracking.earlier(config.tracking, PROJECT, same, lambda id_: checkpoints(config, id_).is_usable())
+        if before.done:
+            console.say_job(before.done, config.sweep.metric, was_done=True)
+            return Outcome(before.done.run_id, before.done.metrics)
+        if before.failed and config.sweep.fail_fast:
+            raise SarcasmError(f"not begun, since {before.failed} failed (sweep.fail_fast=true)")
+        of_run = {"split.protocol": config.split.name, **material, "config.hash": same, **(tags or {})}
+        with tracking.start(
+            config.tracking, PROJECT, run_name=run_name(config), params=leaves(cfg), tags=of_run,
+            again=before.cut_short,
+        ) as tracked:  # fmt: skip
+            kept = checkpoints(config, tracked.run_id)
+            if before.cut_short:
+                console.say_goes_on(before.cut_short)
+            facts, result, metrics = train_and_score(config, cfg, corpus, store, tracked, kept)
+    kept.clear()
+    if console.is_one_of_many():
+        console.say_job(tracked.recorded(metrics), config.sweep.metric)
+    else:
+        console.say_summary(facts | {"store": store.summary}, result, tracked.run_id, tracked.where)
+    return Outcome(tracked.run_id, metrics)
+
+
+def checkpoints(config: Config, run_id: str) -> Checkpoints:
+    """What is kept of a run's training until the run has finished."""
+    from sarcasm.checkpoints import Checkpoints
+
+    return Checkpoints(PROJECT / "outputs" / "checkpoints" / run_id, config.trainer.checkpoint_seconds)
+
+
+def train_and_score(
+    config: Config, cfg: DictConfig, corpus: Corpus, store: Store, tracked: Tracked, kept: Checkpoints
+) -> tuple[dict[str, str], Result, dict[str, float]]:
+    """Embed, split, train and score: the steps of a run, in their order.
+
+    Returns:
+        What was run, in words; what it is worth; and that as metrics.
+    """
+    from sarcasm import embeddings, report, scoring, splits
 
     name, options, protocol = run_name(config), leaves(cfg), {"split.protocol": config.split.name}
-    read = config.dataset.read()
-    with (
-        tracking.start(
-            config.tracking, PROJECT, run_name=name, params=options, tags={**protocol, **(tags or {})}
-        ) as tracked,
-        config.store.open() as store,
-    ):
-        corpus = replace(read, hash_files=store.hashes)
-        with tracked.time("embed"), console.track("embedding") as track:
-            table = embeddings.tabulate(corpus, config.embedding, config.pca, config.reading, store, track)
-            table = table.pooled(config.pool)
+    tracked.log_surroundings()
+    with tracked.time("embed"), console.track("embedding") as track:
+        table = embeddings.tabulate(corpus, config.embedding, config.pca, config.reading, store, track)
+        table = table.pooled(config.pool)
 
-        share, seeds = config.trainer.validation_share, config.fit_seeds
-        folds = config.split.folds(table, config.seed)
-        folds = splits.with_validation(folds, config.split, table, share, config.seed, config.choosers)
-        # What leaks is looked for before any score is seen.
-        audit = splits.audit(folds, table, config.split)
-        cautions = report.cautions(corpus, table, folds, audit)
-        console.say_cautions(cautions)
-        log_material(tracked, config, cfg, corpus, table, audit, cautions)
-        audit.refuse(config.split.name)
+    share, seeds = config.trainer.validation_share, config.fit_seeds
+    folds = config.split.folds(table, config.seed)
+    folds = splits.with_validation(folds, config.split, table, share, config.seed, config.choosers)
+    # What leaks is looked for before any score is seen.
+    audit = splits.audit(folds, table, config.split)
+    cautions = report.cautions(corpus, table, folds, audit)
+    console.say_cautions(cautions)
+    log_material(tracked, config, cfg, corpus, table, audit, cautions)
+    audit.refuse(config.split.name)
 
-        with tracked.time("augment"), console.track("copying") as track:
-            trained_on = np.unique(np.concatenate([fold.train for fold in folds]))
-            copies = embeddings.tabulate_copies(
-                corpus, table, trained_on, config.embedding, config.pca, config.reading, config.augment, config.seed,
-                store, track,
-            ).pooled(config.pool)  # fmt: skip
-        tracked.log_metrics(store.metrics())
+    with tracked.time("augment"), console.track("copying") as track:
+        trained_on = np.unique(np.concatenate([fold.train for fold in folds]))
+        copies = embeddings.tabulate_copies(
+            corpus, table, trained_on, config.embedding, config.pca, config.reading, config.augment, config.seed,
+            store, track,
+        ).pooled(config.pool)  # fmt: skip
+    tracked.log_metrics(store.metrics())
 
-        fits = [(fold, seed) for seed in seeds for fold in folds]
-        of_fit = protocol | {"split.leaky": str(audit.is_leaky).lower()}
-        tested, validated, losses, run_ids = [], [], {}, []
-        for fold, seed in fits:
-            fit_name = f"{fold.name}-s{seed}"
-            own = options | {"seed": seed, "fold": fold.name}
-            # One fit is the run itself; each of several is a run in it.
-            part = nullcontext(tracked) if len(fits) == 1 else tracked.child(run_name(config, fit_name), own, of_fit)
-            with part as recorded:
-                with console.track(fit_name if len(fits) > 1 else "training") as track:
-                    predictions, losses[fit_name] = fit_fold(
-                        config, table, copies, fold, seed, corpus.is_made_up, recorded, track
-                    )
-                tested.append(predictions["test"])
-                validated += [predictions["validation"]] if "validation" in predictions else []
-                run_ids.append(recorded.run_id)
-                if len(fits) > 1:
-                    log_fit(recorded, tested[-1], table, config)
+    fits = [(fold, seed) for seed in seeds for fold in folds]
+    of_fit = protocol | {"split.leaky": str(audit.is_leaky).lower()}
+    tested, validated, losses, last_losses, run_ids = [], [], {}, [], []
+    for fold, seed in fits:
+        fit_name = f"{fold.name}-s{seed}"
+        own = options | {"seed": seed, "fold": fold.name}
+        # One fit is the run itself; each of several is a run in it.
+        part = nullcontext(tracked) if len(fits) == 1 else tracked.child(run_name(config, fit_name), own, of_fit)
+        with part as recorded:
+            with console.track(fit_name if len(fits) > 1 else "training") as track:
+                predictions, model = fit_fold(
+                    config, table, copies, fold, seed, corpus.is_made_up, recorded, kept.of(fit_name), track
+                )
+            losses[fit_name] = model.losses
+            last_losses += list((model.validation_losses or {}).values())[-1:]
+            tested.append(predictions["test"])
+            validated += [predictions["validation"]] if "validation" in predictions else []
+            run_ids.append(recorded.run_id)
+            if len(fits) > 1:
+                log_fit(recorded, tested[-1], table, config)
 
-        result = scoring.result(tested, validated, folds, table, config.decision, config.seed, audit.is_leaky)
-        tracked.log_metrics(result.metrics())
-        facts = report.facts(
-            table, folds, audit, config.dataset.name, config.embedding.name, config.head.name, config.split.name,
-            seeds, len(copies.copy),
-        )  # fmt: skip
-        with tracked.time("report"), TemporaryDirectory() as folder:
-            report.write(Path(folder), name, facts, cautions, losses, result, run_ids, table, options)
-            tracked.log_folder(Path(folder))
-    console.say_summary(facts | {"store": store.summary}, result, tracked.run_id, tracked.where)
-    return tracked.run_id
+    result = scoring.result(tested, validated, folds, table, config.decision, config.seed, audit.is_leaky)
+    metrics = result.metrics() | ({"validation/loss": float(np.mean(last_losses))} if last_losses else {})
+    # With one fit, its curve is there.
+    tracked.log_metrics(metrics if len(fits) > 1 else result.metrics())
+    facts = report.facts(
+        table, folds, audit, config.dataset.name, config.embedding.name, config.head.name, config.split.name,
+        seeds, len(copies.copy),
+    )  # fmt: skip
+    with tracked.time("report"), TemporaryDirectory() as folder:
+        report.write(Path(folder), name, facts, cautions, losses, result, run_ids, table, options)
+        tracked.log_folder(Path(folder))
+    return facts, result, metrics
 
 
 def log_material(
@@ -121,11 +181,6 @@ def log_material(
     from sarcasm import report
 
     clips = report.clips(corpus, table)
-    content = {
-        "dataset.fingerprint": corpus.fingerprint,
-        "embedding.weights": table.weights,
-        "pca.parameters": table.pca,
-    }
     tracked.log_dataset(config.dataset.name, corpus.fingerprint, config.dataset.source, len(corpus.utterances))
     tracked.log_text(OmegaConf.to_yaml(cfg, resolve=True), "config.yaml")
     tracked.log_json(clips, "clips.json")
@@ -134,9 +189,7 @@ def log_material(
     tracked.log_metrics({f"clips/{kind}": len(ids) for kind, ids in clips.items()})
     tracked.log_tags(
         {
-            **content,
             **audit.tags(),
-            "config.hash": identity(cfg, *content.values()),
             "config.schemas": json.dumps(schemas(cfg)),
             "dataset.made_up": str(corpus.is_made_up).lower(),
             "cautions": "\n".join(cautions),
@@ -146,12 +199,12 @@ def log_material(
 
 def fit_fold(
     config: Config, table: Table, copies: Copies, fold: Fold, seed: int, is_made_up: bool, recorded: Tracked,
-    track: Callable[[Iterable[int]], Iterable[int]],
-) -> tuple[dict[str, Predictions], tuple[float, ...]]:  # fmt: skip
+    checkpoint: FitCheckpoint, track: Callable[[Iterable[int]], Iterable[int]],
+) -> tuple[dict[str, Predictions], Model]:  # fmt: skip
     """Fit one fold once: whatever learns, learns from its training side.
 
     Returns:
-        What the fit says of the test side, and of the validation side where there is one; and its losses.
+        What the fit says of the test side, and of the validation side where there is one; and what was fitted.
     """
     from sarcasm import features, fit, heads, scoring
 
@@ -163,7 +216,7 @@ def fit_fold(
         held_out = fit.Rows(transform(table.X[fold.validation]), table.y[fold.validation])
         validation = held_out if len(held_out.y) else None
         head = heads.behind(config.embedding, config.head, is_made_up)
-        model = head.fit(config.trainer, fit.Rows(X, y), validation, seed, recorded.log_step, track)
+        model = head.fit(config.trainer, fit.Rows(X, y), validation, seed, recorded.log_step, track, checkpoint)
     with recorded.time("save"), TemporaryDirectory() as folder:
         model.save(Path(folder, "saved_model"))
         transform.save(Path(folder, "transform.npz"))
@@ -178,7 +231,7 @@ def fit_fold(
         threshold = scoring.tuned_threshold(said["validation"], table)
         said = {side: replace(each, threshold=threshold) for side, each in said.items()}
         recorded.log_metrics({"validation/threshold": threshold})
-    return said, model.losses
+    return said, model
 
 
 def log_fit(recorded: Tracked, tested: Predictions, table: Table, config: Config) -> None:
@@ -194,10 +247,17 @@ def log_fit(recorded: Tracked, tested: Predictions, table: Table, config: Config
 
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="config")
-def main(cfg: DictConfig) -> None:
-    """Check the config, then run."""
+def main(cfg: DictConfig) -> float | None:
+    """Check the config, then run.
+
+    Returns:
+        What a sweep may choose by: the metric that `sweep.metric` names, never one of the test side.
+    """
     with console.job():
-        run(parse(cfg), cfg)
+        config = parse(cfg)
+        outcome = run(config, cfg, {"overrides": json.dumps(list(HydraConfig.get().overrides.task))})
+        return outcome.metrics.get(config.sweep.metric)
+    return None
 
 
 if __name__ == "__main__":

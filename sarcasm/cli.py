@@ -5,69 +5,44 @@ sarcasm check denoised                    whether it is fit for use
 sarcasm probe dataset=denoised            what else the embeddings tell
 sarcasm compare RUN RUN                   what can be claimed of their difference
 sarcasm repeat RUN                        whether it comes out the same again
+sarcasm runs list                         what was recorded; also show, diff, repair, export
 sarcasm store info                        what is kept of embeddings, and what to do about it
 """
 
 from __future__ import annotations
 
 import argparse
-import re
 import runpy
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
 
 from sarcasm import console
 from sarcasm import help as help_page
-from sarcasm.config import PATHS, compose, did_you_mean, leaves, parse, parse_preparation, run_name
+from sarcasm.arguments import LISTS, Parser, add_commands, add_runs, number_of, one_of, read, store_options
+from sarcasm.config import PATHS, compose, parse, parse_preparation, run_name
 from sarcasm.errors import ConfigError, SarcasmError
+from sarcasm.options import leaves
 from sarcasm.project import PROJECT
-
-if TYPE_CHECKING:
-    from sarcasm.tracking import Tracking
-
+from sarcasm.runs.command import add_runs_command
 
 ACTIONS = ("info", "verify", "prune", "clear")
 """Of `sarcasm store`."""
 
 
-class _Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line, like everything else here."""
-
-    def error(self, message: str) -> NoReturn:
-        """See `argparse.ArgumentParser.error`."""
-        console.print_error(f"{re.sub('^argument [A-Z]+: ', '', message)}; see {self.prog} --help")
-        sys.exit(console.WRONG_CONFIG)
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit status."""
-    parser = _parser()
-    words = sys.argv[1:] if arguments is None else arguments
-    command, known = next((word for word in words if not word.startswith("-")), None), parser.get_default("commands")
-    if command is not None and command not in known:
-        parser.error(_no_such("command", command, known))
-    parsed, others = parser.parse_known_args(words)
-    # Options may stand before and after flags, and KEY takes whatever follows it.
-    for words in (parsed.only, parsed.runs):
-        others += [word for word in words if "=" in word]
-        words[:] = [word for word in words if "=" not in word]
-    if flags := [word for word in others if "=" not in word or word.startswith("-")]:
-        parsed.parser.error(f"there is no {flags[0]}{_meant(flags[0], parsed.parser)}")
-    parsed.overrides += others
-    if len(parsed.runs) < parsed.n_runs:
-        parser.error(f"{parsed.n_runs} runs are needed, and {len(parsed.runs) or 'none'} is named")
+    parsed = read(_parser(), sys.argv[1:] if arguments is None else arguments)
     return console.exit_status(lambda: parsed.run(parsed), parsed.overrides, parsed.config)
 
 
-def _parser() -> _Parser:
+def _parser() -> Parser:
     from sarcasm.prepare.recipes import ALL, TARGETS
 
-    parser = _Parser(prog="sarcasm", description="What comes before train.py, and what is asked of its runs.")
-    parser.set_defaults(only=[], runs=[], n_runs=0)
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    parser = Parser(prog="sarcasm", description="What comes before train.py, and what is asked of its runs.")
+    parser.set_defaults(n_runs=0, **{name: [] for name in LISTS})
+    commands = add_commands(parser, "command")
 
     prepare = commands.add_parser(
         "prepare",
@@ -79,7 +54,7 @@ def _parser() -> _Parser:
     )
     prepare.add_argument(
         "target",
-        type=_one_of("target", TARGETS),
+        type=one_of("target", TARGETS),
         metavar="TARGET",
         help=f"what to make ready: {', '.join(TARGETS)}, which is {', '.join(ALL)}",
     )
@@ -100,7 +75,7 @@ def _parser() -> _Parser:
     check.add_argument(
         "dataset",
         nargs="?",
-        type=_one_of("dataset", help_page.choices("dataset")),
+        type=one_of("dataset", help_page.choices("dataset")),
         metavar="DATASET",
         help="of conf/dataset; by default those that sarcasm prepare makes",
     )
@@ -124,9 +99,9 @@ def _parser() -> _Parser:
         description="Compare runs two by two on the utterances that both tested: paired permutation tests over"
         " utterances and speakers, McNemar's test, corrected for the number of comparisons; and what options differ.",
     )
-    _add_runs(compare, "two or more", "+")
+    add_runs(compare, "two or more", "+")
     compare.add_argument("--json", action="store_true", help="print the comparison as JSON")
-    compare.set_defaults(run=_compare, config="config", n_runs=2)
+    compare.set_defaults(run=_compare, n_runs=2)
 
     repeat = commands.add_parser(
         "repeat",
@@ -134,9 +109,11 @@ def _parser() -> _Parser:
         description="Run a run again from what it recorded, and compare the two number by number. The exit status is 1"
         " when anything differs.",
     )
-    _add_runs(repeat, "one", 1)
+    add_runs(repeat, "one", 1)
     repeat.epilog = "tracking.uri=... names another store, dataset.audio_dir=... and so on where the files lie now."
-    repeat.set_defaults(run=_repeat, config="config", n_runs=1)
+    repeat.set_defaults(run=_repeat, n_runs=1)
+
+    add_runs_command(commands)
 
     store = commands.add_parser(
         "store",
@@ -145,26 +122,15 @@ def _parser() -> _Parser:
         " damaged, and say so with exit status 1. prune: drop what is no longer used. clear: drop everything. What is"
         " dropped is computed again by the run that needs it; other runs may go on meanwhile.",
     )
-    store.add_argument("action", type=_one_of("action", ACTIONS), metavar="ACTION", help=", ".join(ACTIONS))
+    store.add_argument("action", type=one_of("action", ACTIONS), metavar="ACTION", help=", ".join(ACTIONS))
     store.add_argument("--json", action="store_true", help="with info: print it as JSON")
-    store.add_argument("--unused-days", type=_number_of(int), metavar="N", help="with prune: not used for N days")
+    store.add_argument("--unused-days", type=number_of(int), metavar="N", help="with prune: not used for N days")
     store.add_argument(
-        "--max-gb", type=_number_of(float), metavar="X", help="with prune: the least recently used, down to X GB"
+        "--max-gb", type=number_of(float), metavar="X", help="with prune: the least recently used, down to X GB"
     )
     store.set_defaults(run=_store_action, config="config", overrides=[])
     store.epilog = "store.path=... names another file."
-    for command in commands.choices.values():
-        command.set_defaults(parser=command)
-    parser.set_defaults(commands=list(commands.choices))
     return parser
-
-
-def _add_runs(command: argparse.ArgumentParser, how_many: str, nargs: str | int) -> None:
-    command.add_argument(
-        "runs", nargs=nargs, metavar="RUN", help=f"{how_many}: an id, the beginning of one, a run's name, or last"
-    )
-    command.set_defaults(overrides=[])
-    command.epilog = "tracking.uri=... names another store."
 
 
 def _add_overrides(command: argparse.ArgumentParser, file: str) -> None:
@@ -175,40 +141,6 @@ def _add_overrides(command: argparse.ArgumentParser, file: str) -> None:
         metavar="OPTION=VALUE",
         help=f"options of {file}, or GROUP=CHOICE, as for train.py",
     )
-
-
-def _one_of(what: str, known: Sequence[str]) -> Callable[[str], str]:
-    def checked(word: str) -> str:
-        if word not in known:
-            raise argparse.ArgumentTypeError(_no_such(what, word, known))
-        return word
-
-    return checked
-
-
-def _number_of(kind: Callable[[str], float]) -> Callable[[str], float]:
-    def checked(word: str) -> float:
-        try:
-            number = kind(word)
-        except ValueError:
-            number = -1
-        if not 0 <= number < float("inf"):
-            what = "whole number" if kind is int else "number"
-            raise argparse.ArgumentTypeError(f"a {what} of 0 or more is needed, not {word}")
-        return number
-
-    return checked
-
-
-def _no_such(what: str, word: str, known: Sequence[str]) -> str:
-    return f"there is no {what} {word}{did_you_mean(word, list(known))} (choose from {', '.join(known)})"
-
-
-def _meant(flag: str, command: argparse.ArgumentParser) -> str:
-    flags = ["--help", *re.findall(r"--[a-z-]+", command.format_usage())]
-    if flag in flags:
-        return " before the command; write it after"
-    return did_you_mean(flag.partition("=")[0], flags)
 
 
 def _prepare(parsed: argparse.Namespace) -> int:
@@ -272,23 +204,13 @@ def _check(parsed: argparse.Namespace) -> int:
     return console.FAILED if report.bad else console.DONE
 
 
-def _store(parsed: argparse.Namespace, *others: str) -> tuple[Tracking, list[str]]:
-    """The options that say which store, and those others that were given; beginnings of their names are in `others`."""
-    store = [word for word in parsed.overrides if word.startswith("tracking")]
-    rest = [word for word in parsed.overrides if word not in store]
-    if wrong := [word for word in rest if not word.startswith(others)]:
-        allowed = " and ".join(f"{name}..." for name in ("tracking.", *others))
-        raise ConfigError(f"{wrong[0]}: a recorded run is what it is; only {allowed} can be given here")
-    return parse(compose("config", store)).tracking, rest
-
-
 def _compare(parsed: argparse.Namespace) -> int:
     import json
 
     from sarcasm import compare
     from sarcasm.tracking import find_run
 
-    tracking, _ = _store(parsed)
+    tracking, _ = store_options(parsed)
     runs = [find_run(tracking, PROJECT, word) for word in parsed.runs]
     if len({run.run_id for run in runs}) < len(runs):
         raise SarcasmError("a run is named twice; name different ones")
@@ -305,12 +227,12 @@ def _repeat(parsed: argparse.Namespace) -> int:
     from sarcasm import repeat
     from sarcasm.tracking import find_run
 
-    tracking, moved = _store(parsed, *PATHS)
+    tracking, moved = store_options(parsed, *PATHS)
     first = find_run(tracking, PROJECT, parsed.runs[0])
     cfg = repeat.recorded_config(first, tracking, moved)
     # It alone knows the order of steps, and is no part of the package.
     train = runpy.run_path(str(PROJECT / "train.py"))
-    again = train["run"](parse(cfg), cfg, {"repeat.of": first.run_id})
+    again = train["run"](parse(cfg), cfg, {"repeat.of": first.run_id}).run_id
     found = repeat.differences(first, find_run(tracking, PROJECT, again))
     console.say_repetition(first.run_id, again, found)
     return console.FAILED if found.differences else console.DONE
@@ -333,7 +255,13 @@ def _probe(parsed: argparse.Namespace) -> int:
         with console.track("embedding") as track:
             table = embeddings.tabulate(corpus, config.embedding, config.pca, config.reading, store, track)
             table = table.pooled(config.pool)
-        tracked.log_tags({"dataset.fingerprint": corpus.fingerprint, "embedding.weights": table.weights})
+        tracked.log_tags(
+            {
+                "dataset.fingerprint": corpus.fingerprint,
+                "dataset.made_up": str(corpus.is_made_up).lower(),
+                "embedding.weights": table.weights,
+            }
+        )
         tracked.log_metrics(store.metrics())
         named = []
         for target in ("speaker", "show"):

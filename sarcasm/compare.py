@@ -9,7 +9,7 @@ well, since the clips of one voice are not independent. Nothing is claimed of a 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from string import ascii_uppercase
@@ -31,26 +31,27 @@ DRAWS_BELOW = 20
 
 @dataclass(frozen=True)
 class Decided:
-    """What a run decided of each utterance that it tested.
+    """What a run decided of each utterance that it tested, or several that differ in their seeds; see `pooled`.
 
     Attributes:
-        run: the run.
+        run: the run, or the first of several.
         labels: id -> whether it is sarcastic.
-        share: id -> share of the run's fits that called it sarcastic.
+        calls: id -> for each fit that tested it, whether that fit called it sarcastic.
         speaker: id -> (show, speaker), or of its own where it is not known.
-        tested_with: id -> ids that were tested in the same fold: what it was not learned from.
+        tested_with: id -> for each such fit, ids that were tested in the same fold: what it was not learned from.
+        is_leaky: whether anything was tested on what was heard in training.
     """
 
     run: Recorded
     labels: Mapping[str, bool]
-    share: Mapping[str, float]
+    calls: Mapping[str, tuple[bool, ...]]
     speaker: Mapping[str, tuple[str, str]]
-    tested_with: Mapping[str, frozenset[str]]
+    tested_with: Mapping[str, frozenset[frozenset[str]]]
+    is_leaky: bool
 
-    @property
-    def is_leaky(self) -> bool:
-        """Whether it was tested on what it had heard in training."""
-        return self.run.tags.get("split.leaky") == "true"
+    def share(self, ids: Sequence[str]) -> np.ndarray:
+        """The share of fits that called each of these sarcastic, float64 [n]."""
+        return np.array([sum(self.calls[id_]) / len(self.calls[id_]) for id_ in ids])
 
 
 @dataclass(frozen=True)
@@ -107,12 +108,35 @@ def read(run: Recorded) -> Decided:
     return Decided(
         run,
         {row["utterance"]: row["label"] == "1" for row in rows},
-        {id_: float(np.mean(each)) for id_, each in calls.items()},
+        {id_: tuple(each) for id_, each in calls.items()},
         {
             row["utterance"]: (row.get("show", ""), row["speaker"]) if row.get("speaker") else ("", row["utterance"])
             for row in rows
         },
-        {id_: tested for tested in map(frozenset, folds.values()) for id_ in tested},
+        _tested_with(map(frozenset, folds.values())),
+        run.tags.get("split.leaky") == "true",
+    )
+
+
+def pooled(runs: Sequence[Decided]) -> Decided:
+    """Take runs that differ in their seeds for one, with the fits of all of them.
+
+    Args:
+        runs: one or more. Where the seed drew the split as well, they need not have tested the same utterances.
+
+    Raises:
+        SarcasmError: they disagree on a label.
+    """
+    for other in runs[1:]:
+        _refuse_other_labels(runs[0], other, runs[0].labels.keys() & other.labels.keys())
+    ids = dict.fromkeys(id_ for each in runs for id_ in each.labels)
+    return Decided(
+        runs[0].run,
+        {id_: label for each in runs for id_, label in each.labels.items()},
+        {id_: tuple(call for each in runs for call in each.calls.get(id_, ())) for id_ in ids},
+        {id_: speaker for each in runs for id_, speaker in each.speaker.items()},
+        _tested_with({tested for each in runs for folds in each.tested_with.values() for tested in folds}),
+        any(each.is_leaky for each in runs),
     )
 
 
@@ -125,7 +149,15 @@ def compare(runs: Sequence[Decided]) -> list[Pair]:
     Raises:
         SarcasmError: two of them share no utterance, or disagree on a label.
     """
-    pairs = list(combinations(runs, 2))
+    return compare_pairs(list(combinations(runs, 2)))
+
+
+def compare_pairs(pairs: Sequence[tuple[Decided, Decided]]) -> list[Pair]:
+    """Compare the two of each pair; p-values are corrected for the number of pairs.
+
+    Raises:
+        SarcasmError: see `shared`.
+    """
     # The smallest p that swapping can give must be small enough after correction, too.
     n_swaps = max(N_SWAPS, round(DRAWS_BELOW * len(pairs) / SURE))
     found = [_compared(a, b, n_swaps) for a, b in pairs]
@@ -206,21 +238,31 @@ def _claim(pair: Pair, n_pairs: int, called: Mapping[str, str]) -> str:
 
 def as_json(runs: Sequence[Recorded], pairs: Sequence[Pair], found: Mapping[str, Sequence[Any]]) -> dict[str, Any]:
     """All of it as plain values."""
-    called = {run.run_id: run.run_id for run in runs}
     return {
         "runs": [{"run_id": run.run_id, "run_name": run.run_name} for run in runs],
-        "pairs": [
-            {
-                "a": pair.a.run_id, "b": pair.b.run_id, "f1_weighted_a": pair.result.a, "f1_weighted_b": pair.result.b,
-                "difference": pair.result.difference, "low": pair.result.low, "high": pair.result.high,
-                "n_utterances": pair.result.n_utterances, "p_permutation": pair.p_permutation,
-                "p_mcnemar": pair.p_mcnemar, "p_speaker": pair.p_speaker, "is_claimed": pair.is_claimed,
-                "leaky": [run.run_id for run in pair.leaky], "claim": claim,
-            }
-            for pair, claim in zip(pairs, claims(pairs, called), strict=True)
-        ],
+        "pairs": pairs_json(pairs, {run.run_id: run.run_id for run in runs}),
         "differing": dict(found),
-    }  # fmt: skip
+    }
+
+
+def pairs_json(pairs: Sequence[Pair], called: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Each pair as plain values; for the arguments see `claims`."""
+    return [
+        {
+            "a": called[pair.a.run_id], "b": called[pair.b.run_id],
+            "f1_weighted_a": pair.result.a, "f1_weighted_b": pair.result.b, "difference": pair.result.difference,
+            "low": _finite(pair.result.low), "high": _finite(pair.result.high),
+            "n_utterances": pair.result.n_utterances, "p_permutation": pair.p_permutation,
+            "p_mcnemar": pair.p_mcnemar, "p_speaker": pair.p_speaker, "is_claimed": pair.is_claimed,
+            "leaky": [called[run.run_id] for run in pair.leaky], "claim": claim,
+        }
+        for pair, claim in zip(pairs, claims(pairs, called), strict=True)
+    ]  # fmt: skip
+
+
+def _finite(value: float) -> float | None:
+    # JSON has no word for what is not a number.
+    return value if np.isfinite(value) else None
 
 
 def short(run: Recorded) -> str:
@@ -228,21 +270,45 @@ def short(run: Recorded) -> str:
     return f"{run.run_name} [{run.run_id[:8]}]"
 
 
+def shared(a: Decided, b: Decided) -> list[str]:
+    """Ids of the utterances that both tested, sorted.
+
+    Raises:
+        SarcasmError: there are none, or their labels differ.
+    """
+    ids = a.labels.keys() & b.labels.keys()
+    if not ids:
+        raise SarcasmError(
+            f"{short(a.run)} and {short(b.run)} tested no utterance in common; compare runs of one dataset and split"
+        )
+    _refuse_other_labels(a, b, ids)
+    return sorted(ids)
+
+
+def _refuse_other_labels(a: Decided, b: Decided, ids: Iterable[str]) -> None:
+    if differ := sorted(id_ for id_ in ids if a.labels[id_] != b.labels[id_]):
+        raise SarcasmError(
+            f"{short(a.run)} and {short(b.run)} disagree on the label of {len(differ)} utterances, such as {differ[0]}:"
+            " they are of different datasets"
+        )
+
+
+def _tested_with(folds: Iterable[frozenset[str]]) -> dict[str, frozenset[frozenset[str]]]:
+    """Id -> the folds that it was tested in."""
+    found: dict[str, set[frozenset[str]]] = {}
+    for tested in folds:
+        for id_ in tested:
+            found.setdefault(id_, set()).add(tested)
+    return {id_: frozenset(each) for id_, each in found.items()}
+
+
 def _compared(a: Decided, b: Decided, n_swaps: int) -> tuple[Paired, Paired | None, int]:
     """Over utterances; over speakers, where any is known; and how many speakers there are."""
-    shared = sorted(a.labels.keys() & b.labels.keys())
-    names = f"{short(a.run)} and {short(b.run)}"
-    if not shared:
-        raise SarcasmError(f"{names} tested no utterance in common; compare runs of one dataset and split")
-    if differ := [id_ for id_ in shared if a.labels[id_] != b.labels[id_]]:
-        raise SarcasmError(
-            f"{names} disagree on the label of {len(differ)} utterances, such as {differ[0]}: they are of different"
-            " datasets"
-        )
-    labels = np.array([a.labels[id_] for id_ in shared])
-    share_a, share_b = (np.array([each.share[id_] for id_ in shared]) for each in (a, b))
-    utterances = paired(labels, share_a, share_b, np.arange(len(shared)), SEED, n_swaps)
-    if all(a.speaker[id_] == ("", id_) for id_ in shared):
+    ids = shared(a, b)
+    labels = np.array([a.labels[id_] for id_ in ids])
+    share_a, share_b = a.share(ids), b.share(ids)
+    utterances = paired(labels, share_a, share_b, np.arange(len(ids)), SEED, n_swaps)
+    if all(a.speaker[id_] == ("", id_) for id_ in ids):
         return utterances, None, 0
-    speakers = codes(a.speaker[id_] for id_ in shared)
+    speakers = codes(a.speaker[id_] for id_ in ids)
     return utterances, paired(labels, share_a, share_b, speakers, SEED, n_swaps), len(np.unique(speakers))

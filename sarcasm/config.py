@@ -28,13 +28,14 @@ from sarcasm.errors import ConfigError
 from sarcasm.features import Scale
 from sarcasm.fit import Adam
 from sarcasm.heads import Head
-from sarcasm.options import OF_THE_PLACE
+from sarcasm.options import OF_THE_PLACE, leaves
 from sarcasm.prepare import Preparation
 from sarcasm.project import PROJECT
 from sarcasm.resampling import Resampler
 from sarcasm.scoring import Decision
 from sarcasm.splits import Split
 from sarcasm.store import Keeping
+from sarcasm.sweeps import Sweep
 from sarcasm.tracking import Tracking
 
 PATHS = (
@@ -63,12 +64,14 @@ class Config:
     trainer: Adam = MISSING
     store: Keeping = MISSING
     tracking: Tracking = MISSING
+    sweep: Sweep = MISSING
     resampler: Resampler = MISSING
     pool: Pool = MISSING
     scale: Scale = MISSING
     decision: Decision = MISSING
     seed: int = MISSING
     seeds: list[int] = MISSING
+    force: bool = MISSING
 
     def __post_init__(self) -> None:
         for name, value in (("seed", self.seed), *(("seeds", value) for value in self.seeds)):
@@ -83,11 +86,6 @@ class Config:
             raise ConfigError(
                 f"trainer.patience={self.trainer.patience}: head={self.head.name} is not trained in steps, so there is"
                 " no end to choose; leave it null"
-            )
-        if not has_steps and self.trainer.validation_share and self.decision is not Decision.tuned:
-            raise ConfigError(
-                f"trainer.validation_share={self.trainer.validation_share:g}: head={self.head.name} chooses nothing on"
-                " what is held out; leave it 0, or add decision=tuned"
             )
 
     @property
@@ -132,14 +130,19 @@ ConfigStore.instance().store(group="schema", name="config", node=Config)
 OmegaConf.register_new_resolver("project", lambda path="": str(PROJECT / path), replace=True)
 
 
-def compose(config: str, overrides: Sequence[str]) -> DictConfig:
+def compose(config: str, overrides: Sequence[str], with_hydra: bool = False) -> DictConfig:
     """Compose conf/CONFIG.yaml, as `hydra.main` does for train.py.
+
+    Args:
+        config: which file.
+        overrides: as on the command line.
+        with_hydra: whether Hydra's own part is kept.
 
     Raises:
         HydraException: an override that does not fit.
     """
     with initialize_config_dir(str(help_page.CONF), version_base="1.3"):
-        return hydra.compose(config, list(overrides))
+        return hydra.compose(config, list(overrides), return_hydra_config=with_hydra)
 
 
 def parse(cfg: DictConfig) -> Config:
@@ -168,11 +171,6 @@ def _checked(cfg: DictConfig, config: str) -> Any:
     for key in _unknown(options):
         raise ConfigError(f"there is no option {key}{did_you_mean(key, known_keys(config))}")
     return options
-
-
-def leaves(cfg: DictConfig) -> dict[str, Any]:
-    """Every option by its dotted key, with enums by name; lists are leaves."""
-    return dict(_leaves(OmegaConf.to_container(cfg, resolve=True, enum_to_str=True)))
 
 
 def identity(cfg: DictConfig, *content: str) -> str:
@@ -249,14 +247,6 @@ def did_you_mean(word: str, known: list[str]) -> str:
     """The nearest known word as the end of a message: "; did you mean X?", or nothing where none is near."""
     near = difflib.get_close_matches(word, known, n=1)
     return f"; did you mean {near[0]}?" if near else ""
-
-
-def _leaves(node: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    if not isinstance(node, dict):
-        yield prefix.rstrip("."), node
-        return
-    for key, value in node.items():
-        yield from _leaves(value, f"{prefix}{key}.")
 
 
 def _unknown(node: Any, prefix: str = "") -> Iterator[str]:

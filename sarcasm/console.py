@@ -26,13 +26,15 @@ from omegaconf.errors import OmegaConfBaseException
 from sarcasm import compare
 from sarcasm import help as help_page
 from sarcasm.errors import ConfigError, LostJobError, SarcasmError
-from sarcasm.explain import explain, wrong_sweep
+from sarcasm.explain import explain, is_planned, wrong_sweep
+from sarcasm.plan import plan
+from sarcasm.plan import say as say_plan
 from sarcasm.probe import Deaf, Named
 from sarcasm.repeat import Repetition
 from sarcasm.report.words import SURE, certainty, fits_table
 from sarcasm.scoring import METRICS, Result, Scores, gain, verdict
 from sarcasm.store.upkeep import Dropped, Info, Verified
-from sarcasm.tracking import Recorded, sweep
+from sarcasm.tracking import VARIED_VARIABLE, Recorded, open_sweep, sweep
 
 _stopped: list[SarcasmError] = []
 """The error that ended the only job of this process."""
@@ -74,19 +76,46 @@ def train_status(main: Callable[[], Any]) -> int:
         # Hydra's own way to this text takes half a second longer, for lists that do not stand in it.
         return exit_status(lambda: print(help_page.render(), end=""), sys.argv[1:], "config")  # noqa: T201
 
-    def run() -> None:
+    def run() -> int:
         if wrong := wrong_sweep(sys.argv[1:]):
             raise ConfigError(wrong)
+        if is_planned(sys.argv[1:]):
+            found = plan(sys.argv[1:])
+            say_plan(found)
+            return FAILED if any(job.problem for job in found.jobs) else DONE
         with sweep():
-            main()
+            _run_sweep(main)
         if _stopped:
             raise _stopped.pop()
+        return DONE
 
     try:
         return exit_status(run, sys.argv[1:], "config")
     finally:
         # Python would look through them once more before it ends, for two seconds.
         gc.freeze()
+
+
+def _run_sweep(main: Callable[[], Any]) -> None:
+    """Run train.py, and conclude the sweep that this may be: whatever became of its jobs, it is gathered and shown."""
+    failure: Exception | None = None
+    try:
+        main()
+    except Exception as error:
+        if (opened := open_sweep()) is None:
+            raise
+        failure = error
+    if (opened := open_sweep()) is None:
+        return
+    from sarcasm.sweeps.conclude import conclude
+
+    n_failed = conclude(opened)
+    if failure and not isinstance(failure, SarcasmError):
+        raise failure
+    if failure or n_failed:
+        ended = SarcasmError(f"{n_failed} of the sweep's jobs have not finished" if n_failed else str(failure))
+        ended.is_said = bool(n_failed) or hasattr(failure, "is_said")  # type: ignore[attr-defined]
+        raise ended
 
 
 def exit_status(run: Callable[[], int | None], arguments: Sequence[str], config: str) -> int:
@@ -125,7 +154,7 @@ def exit_status(run: Callable[[], int | None], arguments: Sequence[str], config:
             return UNREAD
         raise
     except SarcasmError as error:
-        if not hasattr(error, "is_said"):
+        if not getattr(error, "is_said", False):
             print_error(str(error))
         return WRONG_CONFIG if isinstance(error, ConfigError) else FAILED
     except BrokenExecutor:
@@ -219,14 +248,44 @@ def track(description: str) -> Iterator[Callable[[Iterable[Item]], Iterable[Item
     )
 
     columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-    with Progress(TextColumn("{task.description:>10}", markup=False), *columns, console=_stderr()) as progress:
+    described = TextColumn("{task.description:>10}", markup=False)
+    console, is_brief = _stderr(), is_one_of_many()
+    is_silent = is_brief and not console.is_terminal  # what is wiped off a terminal leaves empty lines in a file
+    with Progress(described, *columns, console=console, transient=is_brief, disable=is_silent) as progress:
         yield partial(progress.track, description=description)
 
 
 def say_cautions(cautions: Sequence[str]) -> None:
-    """Print each on a line of its own."""
+    """Print each on a line of its own; of a sweep's jobs, they are said once in its end."""
+    if is_one_of_many():
+        return
     for caution in cautions:
         _stderr().print(f"warning: {caution}", style="yellow")
+
+
+def is_one_of_many() -> bool:
+    """Whether this is a job of a sweep, of which a line is said and no more."""
+    return HydraConfig.initialized() and HydraConfig.get().mode is RunMode.MULTIRUN
+
+
+def say_job(run: Recorded, metric: str, *, was_done: bool = False) -> None:
+    """Print how a job of a sweep ended, in a line on stdout.
+
+    Args:
+        run: the job.
+        metric: what settings are chosen by.
+        was_done: whether it was done before, and is not done again.
+    """
+    from sarcasm.sweeps import terminal
+
+    config = HydraConfig.get()
+    varied = os.environ.get(VARIED_VARIABLE, "").split(",")
+    terminal.say_job(run, int(config.job.num), metric, varied, was_done=was_done)
+
+
+def say_goes_on(run_id: str) -> None:
+    """Say that a run that was cut short is taken up."""
+    _stderr().print(f"note: goes on with run {run_id}, which was cut short; force=true begins anew")
 
 
 def say_summary(facts: Mapping[str, str], result: Result, run_id: str, where: str) -> None:

@@ -37,6 +37,10 @@ class TrackingError(SarcasmError):
     """A tracking store that cannot be opened, written to or reached."""
 
 
+class UnreachedError(TrackingError):
+    """A tracking server that does not answer now."""
+
+
 class StoreError(SarcasmError):
     """A store of embeddings that is not there, or cannot be read or written."""
 

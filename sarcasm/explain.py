@@ -38,6 +38,12 @@ def wrong_sweep(arguments: Sequence[str]) -> str | None:
     return next(_wrong_overrides(arguments, "config"), None) if set(MULTIRUN) & set(arguments) else None
 
 
+def is_planned(arguments: Sequence[str]) -> bool:
+    """Whether a command line asks for a plan instead of runs."""
+    words = [argument for argument in arguments if argument.startswith("sweep.plan=")]
+    return bool(words) and OverridesParser.create().parse_overrides(words[-1:])[0].value() is True
+
+
 def _wrong_overrides(arguments: Sequence[str], config: str) -> Iterator[str]:
     for before, argument in zip(["", *arguments], arguments, strict=False):
         if argument.startswith("-") or before in TAKE_A_VALUE:

@@ -2,23 +2,26 @@
 
 The loss is the mean sigmoid cross-entropy over both columns of the one-hot labels, minimised by Adam: the notebook's,
 and that of vggish_train_demo.py (tensorflow/models, research/audioset/vggish). The training rows live in the graph, so
-that no step copies them. The same rows, options and seed give the same losses to the bit on one machine.
+that no step copies them. The same rows, options and seed give the same losses to the bit on one machine, and so does
+training that was cut off and goes on from a checkpoint.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
-from pathlib import Path
+from itertools import islice
 from typing import Any
 
 import numpy as np
 from omegaconf import MISSING
 
+from sarcasm.checkpoints import FitCheckpoint, State
 from sarcasm.errors import ConfigError, TrainingError
 from sarcasm.logits import N_LOGITS, one_hot
+from sarcasm.model import Build, Model, parts
 from sarcasm.options import option
 from sarcasm.tensorflow_runtime import building_a_graph, load_tensorflow, load_weights
 
@@ -26,10 +29,6 @@ LogStep = Callable[[int, dict[str, float]], None]
 """Called after every step with its number, from 0, and the metrics of it."""
 Track = Callable[[Iterable[int]], Iterable[int]]
 """Wraps the steps, to show progress."""
-Build = Callable[[Any], Any]
-"""Builds a network in TensorFlow's current graph: features [n, ...] -> logits [n, 2]."""
-VALUES_AT_ONCE = 2**20
-"""Feature values that are given to a network at a time when it predicts, so that memory stays small."""
 
 
 class ClassWeight(Enum):
@@ -48,12 +47,15 @@ class Trainer:
         steps: updates of the weights; each gives one point of `train/loss`.
         validation_share: of the training side that is held out to choose on; 0 holds nothing out.
         class_weight: whether rows of both classes count alike, or each class as much as the other.
+        checkpoint_seconds: time after which it is kept where training stands, so that a run that was cut off goes on
+            there; None keeps nothing.
     """
 
     name: str = MISSING
     steps: int = MISSING
     validation_share: float = MISSING
     class_weight: ClassWeight = MISSING
+    checkpoint_seconds: float | None = MISSING
 
 
 @option("trainer", "adam")
@@ -79,9 +81,10 @@ class Adam(Trainer):
             value = getattr(self, name)
             if value is not None and value < least:
                 raise ConfigError(f"trainer.{name}={value}: at least {least} is needed")
-        for name in ("learning_rate", "epsilon"):
-            if not 0 < getattr(self, name) < float("inf"):
-                raise ConfigError(f"trainer.{name}={getattr(self, name)}: a number above 0 is needed")
+        for name in ("learning_rate", "epsilon", "checkpoint_seconds"):
+            value = getattr(self, name)
+            if value is not None and not 0 < value < float("inf"):
+                raise ConfigError(f"trainer.{name}={value}: a number above 0 is needed")
         if not 0 <= self.validation_share < 1:
             raise ConfigError(
                 f"trainer.validation_share={self.validation_share}: a share from 0 up to 1, such as 0.2, is needed"
@@ -101,67 +104,6 @@ class Rows:
     y: np.ndarray
 
 
-@dataclass(frozen=True)
-class Model:
-    """A fitted network.
-
-    Attributes:
-        build: builds it.
-        shape: of a row of its features, such as (128,).
-        weights: variable name -> float32 array.
-        losses: of every step, before its update; of what is not trained in steps, none.
-        validation_losses: step -> loss on the validation rows, where there are some.
-    """
-
-    build: Build
-    shape: tuple[int, ...]
-    weights: Mapping[str, np.ndarray]
-    losses: tuple[float, ...] = ()
-    validation_losses: Mapping[int, float] | None = None
-
-    def logits(self, X: np.ndarray) -> np.ndarray:
-        """Predict.
-
-        Args:
-            X: float32 [n, ...], transformed as the training rows were.
-
-        Returns:
-            float32 [n, 2]: sarcastic, not sarcastic.
-        """
-        with self._opened() as (session, features, logits):
-            parts = [session.run(logits, {features: X[part]}) for part in _parts(X)]
-        return np.concatenate(parts) if parts else np.empty((0, N_LOGITS), np.float32)
-
-    def save(self, folder: Path) -> None:
-        """Write a TensorFlow SavedModel to a folder that does not exist.
-
-        Its signature `serving_default` takes `features` float32 [n, ...] and gives `logits` float32 [n, 2].
-
-        Raises:
-            TrainingError: it cannot be written.
-        """
-        tf = load_tensorflow().compat.v1
-        try:
-            with self._opened() as (session, inputs, outputs):
-                tf.saved_model.simple_save(session, str(folder), {"features": inputs}, {"logits": outputs})
-        except tf.errors.OpError as error:
-            # The system's reason stands behind the file's name, below what TensorFlow says of the graph.
-            lines = error.message.splitlines()
-            reason = next((line.rpartition("; ")[2] for line in lines if "; " in line), lines[0])
-            raise TrainingError(f"the model cannot be written to {folder} ({reason}); free some space there") from error
-
-    @contextmanager
-    def _opened(self) -> Iterator[tuple[Any, Any, Any]]:
-        """A session of a graph of its own, the features to feed and the logits to fetch."""
-        tf = load_tensorflow().compat.v1
-        with tf.Graph().as_default() as graph, tf.Session(graph=graph) as session:
-            features = tf.placeholder(tf.float32, [None, *self.shape], name="features")
-            with building_a_graph():
-                logits = self.build(features)
-            load_weights(session, self.weights)
-            yield session, features, logits
-
-
 def fit_network(
     build: Build,
     trainer: Adam,
@@ -171,8 +113,12 @@ def fit_network(
     log_step: LogStep,
     track: Track = lambda steps: steps,
     initial: Mapping[str, np.ndarray] | None = None,
+    checkpoint: FitCheckpoint | None = None,
 ) -> Model:
-    """Train a network.
+    """Train a network, from where it was cut off.
+
+    What a network draws in its steps, as dropout does, is drawn anew after a cut: its losses are then others than
+    without one.
 
     Args:
         build: what to train.
@@ -181,9 +127,11 @@ def fit_network(
         validation: what the end may be chosen on, or None, with which all steps are trained; each epoch's loss on it is
             logged.
         seed: of the initial weights and of the order of mini-batches.
-        log_step: told the loss of every step, before its update, as soon as it is known.
-        track: wraps the steps, to show progress.
+        log_step: told the loss of every step, before its update, as soon as it is known; of steps that were done before
+            a cut, again.
+        track: wraps the steps that are left, to show progress.
         initial: variable name -> value that training begins with, for some of the variables.
+        checkpoint: where training that was cut off stands, and where it is kept from time to time; None keeps nothing.
 
     Raises:
         TrainingError: the loss is no longer finite.
@@ -214,19 +162,26 @@ def fit_network(
             losses_of_rows = losses_of_rows * weights
         loss = tf.reduce_mean(losses_of_rows)
         update = tf.train.AdamOptimizer(trainer.learning_rate, epsilon=trainer.epsilon).minimize(loss)
-        session.run(tf.global_variables_initializer(), fed)
-        load_weights(session, initial or {})
-        variables = [
-            *tf.trainable_variables(),
-            *(each for each in tf.global_variables() if each.op.name in (initial or {})),
-        ]
-        variables = list(dict.fromkeys(variables))
-
-        batches = _batches(n_rows, batch_size, seed)
-        epoch_steps = -(-n_rows // batch_size)
         watched = _Watched(logits, batch_X, batch_y, validation, trainer.patience) if validation else None
-        losses: list[float] = []
-        for step in track(range(trainer.steps)):
+        all_variables = [each for each in tf.global_variables() if each is not all_X and each is not all_y]
+        fitted_ones = set(initial or {}) | {each.op.name for each in tf.trainable_variables()}
+        variables = [each for each in all_variables if each.op.name in fitted_ones]
+
+        what = _fingerprint(graph, trainer, training, validation, seed, initial) if checkpoint else ""
+        state = checkpoint.load(what) if checkpoint else None
+        if state:
+            _tell_again(state, log_step)
+        if state and state.is_over:
+            return Model(build, training.X.shape[1:], state.variables, state.losses, state.validation_losses)
+        if state and watched:
+            watched.go_on(state)
+        losses = list(state.losses) if state else []
+        session.run(tf.global_variables_initializer(), fed)
+        load_weights(session, state.variables if state else initial or {})
+
+        batches = islice(_batches(n_rows, batch_size, seed), len(losses), None)
+        epoch_steps = -(-n_rows // batch_size)
+        for step in track(range(len(losses), trainer.steps)):
             value, _ = session.run([loss, update], {} if is_full_batch else {rows: next(batches)})
             if not np.isfinite(value):
                 raise TrainingError(
@@ -240,8 +195,11 @@ def fit_network(
             log_step(step, metrics)
             if watched and watched.is_over:
                 break
-        values = (watched and watched.best) or session.run(variables)
-        fitted = {variable.op.name: value for variable, value in zip(variables, values, strict=True)}
+            if checkpoint and checkpoint.is_due():
+                checkpoint.save(_state(what, losses, watched, _values(session, all_variables), is_over=False))
+        fitted = (watched and watched.best) or _values(session, variables)
+        if checkpoint and checkpoint.is_end_due():
+            checkpoint.save(_state(what, losses, watched, fitted, is_over=True))
     return Model(build, training.X.shape[1:], fitted, tuple(losses), watched.losses if watched else {})
 
 
@@ -250,7 +208,8 @@ class _Watched:
 
     Attributes:
         losses: step -> loss after its update.
-        best: values of the variables where it was lowest; None unless the end is chosen.
+        n_since_best: losses since the lowest.
+        best: variable name -> value where it was lowest; None unless the end is chosen.
         is_over: whether it has not been lower for as many epochs as there is patience.
     """
 
@@ -258,29 +217,65 @@ class _Watched:
         tf = load_tensorflow().compat.v1
         self._X, self._y, self._validation, self._patience = X, y, validation, patience
         self._sum = tf.reduce_sum(tf.nn.sigmoid_cross_entropy_with_logits(labels=y, logits=logits))
-        self._n_since_best = 0
         self.losses: dict[int, float] = {}
-        self.best: list[np.ndarray] | None = None
+        self.n_since_best = 0
+        self.best: Mapping[str, np.ndarray] | None = None
         self.is_over = False
+
+    def go_on(self, state: State) -> None:
+        """Go on where training was cut off."""
+        self.losses, self.n_since_best, self.best = dict(state.validation_losses), state.n_since_best, state.best
 
     def look(self, session: Any, variables: list[Any], step: int) -> float:
         """The loss after a step's update."""
         X, y = self._validation.X, one_hot(self._validation.y)
-        sums = [session.run(self._sum, {self._X: X[part], self._y: y[part]}) for part in _parts(X)]
+        sums = [session.run(self._sum, {self._X: X[part], self._y: y[part]}) for part in parts(X)]
         loss = float(np.sum(sums)) / y.size
         is_lowest = loss < min(self.losses.values(), default=np.inf)
         self.losses[step] = loss
-        self._n_since_best = 0 if is_lowest else self._n_since_best + 1
+        self.n_since_best = 0 if is_lowest else self.n_since_best + 1
         if self._patience is not None:
-            self.best = session.run(variables) if is_lowest else self.best
-            self.is_over = self._n_since_best >= self._patience
+            self.best = _values(session, variables) if is_lowest else self.best
+            self.is_over = self.n_since_best >= self._patience
         return loss
 
 
-def _parts(X: np.ndarray) -> Iterator[slice]:
-    """Rows [n, ...] in parts that a network takes at a time."""
-    n_at_once = max(1, VALUES_AT_ONCE // int(np.prod(X.shape[1:])))
-    return (slice(start, start + n_at_once) for start in range(0, len(X), n_at_once))
+def _values(session: Any, variables: list[Any]) -> dict[str, np.ndarray]:
+    """The values of variables, by their names."""
+    return dict(zip((each.op.name for each in variables), session.run(variables), strict=True))
+
+
+def _state(
+    training: str, losses: list[float], watched: _Watched | None, variables: Mapping[str, np.ndarray], is_over: bool
+) -> State:
+    """Where training stands; see `State`."""
+    n_since_best, validation_losses = (watched.n_since_best, watched.losses) if watched else (0, {})
+    best = watched.best if watched and not is_over else None
+    return State(training, tuple(losses), validation_losses, n_since_best, best, variables, is_over)
+
+
+def _tell_again(state: State, log_step: LogStep) -> None:
+    """Log what was logged of the steps that are done."""
+    for step, loss in enumerate(state.losses):
+        metrics = {"train/loss": loss}
+        if step in state.validation_losses:
+            metrics["validation/loss"] = state.validation_losses[step]
+        log_step(step, metrics)
+
+
+def _fingerprint(
+    graph: Any, trainer: Adam, training: Rows, validation: Rows | None, seed: int,
+    initial: Mapping[str, np.ndarray] | None,
+) -> str:  # fmt: skip
+    """Hash over all that decides what training gives: network, options, seed, rows and the weights it begins with."""
+    # The graph holds the network, whose code may stand anywhere, and the loss and Adam with their constants.
+    digest = hashlib.sha256(graph.as_graph_def().SerializeToString(deterministic=True))
+    digest.update(repr([seed, trainer.steps, trainer.batch_size, trainer.patience]).encode())
+    rows = [array for each in (training, validation) if each for array in (each.X, each.y)]
+    for array in [*rows, *(value for _, value in sorted((initial or {}).items()))]:
+        digest.update(f"{array.dtype} {array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
 
 
 def balanced_weights(y: np.ndarray) -> np.ndarray:

@@ -19,10 +19,12 @@ from typing import Any
 import numpy as np
 from omegaconf import MISSING
 
+from sarcasm.checkpoints import FitCheckpoint
 from sarcasm.embeddings import Embedding
 from sarcasm.errors import ConfigError, TrainingError
-from sarcasm.fit import Adam, ClassWeight, LogStep, Model, Rows, Track, fit_network
+from sarcasm.fit import Adam, ClassWeight, LogStep, Rows, Track, fit_network
 from sarcasm.logits import N_LOGITS
+from sarcasm.model import Model
 from sarcasm.options import option
 from sarcasm.tensorflow_runtime import load_tensorflow, load_tf_slim
 
@@ -56,9 +58,10 @@ class Head:
         seed: int,
         log_step: LogStep,
         track: Track = lambda steps: steps,
+        checkpoint: FitCheckpoint | None = None,
     ) -> Model:
         """Train it; see `sarcasm.fit.fit_network`."""
-        return fit_network(self.logits, trainer, training, validation, seed, log_step, track)
+        return fit_network(self.logits, trainer, training, validation, seed, log_step, track, checkpoint=checkpoint)
 
 
 @option("head", "mlp")
@@ -114,6 +117,7 @@ class SVM(Head):
         seed: int,  # noqa: ARG002
         log_step: LogStep,  # noqa: ARG002
         track: Track = lambda steps: steps,  # noqa: ARG002
+        checkpoint: FitCheckpoint | None = None,  # noqa: ARG002
     ) -> Model:
         """Fit it to all training rows at once.
 
@@ -183,10 +187,11 @@ class Trained(Head):
         seed: int,
         log_step: LogStep,
         track: Track = lambda steps: steps,
+        checkpoint: FitCheckpoint | None = None,
     ) -> Model:
         """Train both, from the network's weights on."""
         weights = self.embedding.weights(self.may_be_random)
-        return fit_network(self.logits, trainer, training, validation, seed, log_step, track, weights)
+        return fit_network(self.logits, trainer, training, validation, seed, log_step, track, weights, checkpoint)
 
 
 def behind(embedding: Embedding, head: Head, is_made_up: bool) -> Head:

@@ -12,13 +12,18 @@ Option classes are not frozen: Hydra marks a frozen schema read-only, and YAML c
 the one group `schema`, because Hydra searches every group again for each page of help.
 """
 
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
 
 from hydra.core.config_store import ConfigStore
+from omegaconf import DictConfig, OmegaConf
 
-OF_THE_PLACE = ("tracking.", "store.", "embedding.workers")
-"""Options that say where a run is computed and recorded, and nothing of what it is; by the beginnings of their keys."""
+OF_THE_PLACE = (
+    "tracking.", "store.", "embedding.workers", "trainer.checkpoint_seconds", "sweep.", "force"
+)  # fmt: skip
+"""Options that say where a run is computed, kept and recorded, and beside what others, and nothing of what it is; by
+the beginnings of their keys.
+"""
 Class = TypeVar("Class", bound=type)
 
 
@@ -35,3 +40,16 @@ def option(group: str, name: str) -> Callable[[Class], Class]:
         return cls
 
     return register
+
+
+def leaves(cfg: DictConfig) -> dict[str, Any]:
+    """Every option by its dotted key, with enums by name; lists are leaves."""
+    return dict(_leaves(OmegaConf.to_container(cfg, resolve=True, enum_to_str=True)))
+
+
+def _leaves(node: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    if not isinstance(node, dict):
+        yield prefix.rstrip("."), node
+        return
+    for key, value in node.items():
+        yield from _leaves(value, f"{prefix}{key}.")

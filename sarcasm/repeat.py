@@ -14,6 +14,7 @@ from sarcasm.config import restored
 from sarcasm.embeddings import Workers
 from sarcasm.errors import ConfigError, SarcasmError
 from sarcasm.store import Keeping
+from sarcasm.sweeps import SEED_METRICS, Sweep
 from sarcasm.tracking import Recorded
 
 CONTENT = ("dataset.fingerprint", "embedding.weights", "pca.parameters", "config.hash")
@@ -21,8 +22,9 @@ STEPPED = ("train/loss", "validation/loss")
 """Metrics that have a value for each step, or each epoch."""
 OF_THE_TIME = ("time/", "store/")
 """Beginnings of the only metrics that a repetition need not repeat: how long it took, and what was kept by then."""
-NOT_REPEATED = ("tracking", "store")
-"""Groups of options that are chosen anew."""
+NOT_REPEATED = ("tracking", "store", "sweep", "force")
+"""Groups of options, and one by itself, that are chosen anew; runs of earlier versions lack some."""
+NO_SWEEP = Sweep(name="none", metric="validation/utterance/f1_weighted", plan=False, fail_fast=False)
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,8 @@ def recorded_config(run: Recorded, tracking: Any, moved: Sequence[str] = ()) -> 
     cfg = restored(values, {group: schema for group, schema in chosen.items() if group not in NOT_REPEATED})
     # Computed here and anew: what is kept would repeat itself.
     cfg.tracking, cfg.store, cfg.embedding.workers = tracking, Keeping(enabled=False, path=None), Workers.local
+    cfg.sweep, cfg.force = NO_SWEEP, True
+    cfg.trainer.checkpoint_seconds = None
     try:
         return cast(DictConfig, OmegaConf.merge(cfg, OmegaConf.from_dotlist(list(moved))))
     except OmegaConfBaseException as error:
@@ -105,12 +109,13 @@ def differences(first: Recorded, second: Recorded) -> Repetition:
             losses, again = one.history(curve), other.history(curve)
             n_losses += len(losses)
             found += _unlike_losses(f"{name}: {curve}", losses, again)
-        keys = sorted(key for key in one.metrics.keys() | other.metrics.keys() if not key.startswith(OF_THE_TIME))
+        repeated = [_without_seeds_of_a_sweep(each.metrics) for each in (one, other)]
+        keys = sorted(key for key in repeated[0].keys() | repeated[1].keys() if not key.startswith(OF_THE_TIME))
         n_metrics += len(keys)
         found += [
-            Difference(f"{name}: {key}", one.metrics.get(key), other.metrics.get(key))
+            Difference(f"{name}: {key}", *(metrics.get(key) for metrics in repeated))
             for key in keys
-            if not _equal(one.metrics.get(key), other.metrics.get(key))
+            if not _equal(*(metrics.get(key) for metrics in repeated))
         ]
         rows, rows_again = one.rows("predictions_examples.csv"), other.rows("predictions_examples.csv")
         n_decisions += len(rows)
@@ -120,6 +125,12 @@ def differences(first: Recorded, second: Recorded) -> Repetition:
                 Difference(f"{name}: predictions_examples.csv", f"{len(rows)} rows", f"{n_other} of them differ")
             )
     return Repetition(n_losses, n_metrics, n_decisions, tuple(found))
+
+
+def _without_seeds_of_a_sweep(metrics: Mapping[str, float]) -> Mapping[str, float]:
+    """Metrics but those that a sweep gave the run over others; a run over several seeds has some of the same names."""
+    of_the_sweep = SEED_METRICS if SEED_METRICS[0] in metrics else ()
+    return {key: value for key, value in metrics.items() if key not in of_the_sweep}
 
 
 def _unlike_losses(what: str, losses: list[float], again: list[float]) -> list[Difference]:

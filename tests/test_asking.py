@@ -11,7 +11,8 @@ from mlflow import MlflowClient
 
 import train
 from sarcasm import cli, console
-from sarcasm.config import compose, leaves, parse, restored, schemas
+from sarcasm.config import compose, parse, restored, schemas
+from sarcasm.options import leaves
 from sarcasm.repeat import differences
 from sarcasm.tracking import find_run
 
@@ -32,7 +33,7 @@ def clips(tmp_path_factory) -> str:
 
 def trained(*overrides: str) -> str:
     cfg = compose("config", [*FAST, *overrides])
-    return train.run(parse(cfg), cfg)
+    return train.run(parse(cfg), cfg).run_id
 
 
 @pytest.fixture(scope="module")
@@ -138,6 +139,7 @@ def test_a_run_repeats_to_the_bit(which, store, capsys, request):
     assert last.startswith(f"Repeated: all {n_losses} losses, ")
     assert last.endswith(f"equal those of {run_id} to the bit.")
     (again,) = client_of(store).search_runs(["1"], f"tags.`repeat.of` = '{run_id}'")
+    assert again.data.params["trainer.checkpoint_seconds"] == "None"
     assert again.data.tags["config.hash"] == client_of(store).get_run(run_id).data.tags["config.hash"]
 
 
@@ -182,7 +184,7 @@ def test_one_fit_of_several_is_not_repeated_by_itself(store, folded, capsys):
 
 
 def test_two_runs_are_compared_with_what_differs_and_what_can_be_claimed(store, clips, plain, capsys):
-    other = trained(store, clips, "head=svm", "store=off")
+    other = trained(store, clips, "head=svm", "store=off", "trainer.checkpoint_seconds=5")
     capsys.readouterr()
     assert cli.main(["compare", plain, other, store]) == console.DONE
     shown = capsys.readouterr().out
@@ -198,7 +200,8 @@ def test_two_runs_are_compared_with_what_differs_and_what_can_be_claimed(store, 
     for which in ("a", "b"):
         assert pair[f"f1_weighted_{which}"] == client.get_run(pair[which]).data.metrics["test/utterance/f1_weighted"]
     assert found["differing"]["head.name"] == ["small", "svm"]
-    assert not [key for key in found["differing"] if key.startswith(("store.", "tracking."))]
+    of_the_place = ("store.", "tracking.", "trainer.checkpoint_seconds")
+    assert not [key for key in found["differing"] if key.startswith(of_the_place)]
 
 
 def test_a_run_with_several_fits_is_compared_on_what_both_tested(store, plain, folded, capsys):
@@ -277,7 +280,7 @@ def test_speakers_are_told_apart_where_they_can_be_and_not_where_they_cannot(rng
 
     speakers = [f"SPEAKER{number % 5}" for number in range(100)] + ["RARE"] * 3
     table = make_table([True, False, False] * 34 + [True], [2] * 103, speakers=speakers)
-    trainer = Adam("adam", 1, 0.0, ClassWeight.none, 1e-3, 1e-8, None, None)
+    trainer = Adam("adam", 1, 0.0, ClassWeight.none, None, 1e-3, 1e-8, None, None)
     voices = rng.standard_normal((5, 128)) * 2
     whose = np.array([number % 5 if number < 100 else 0 for number in table.utterance])
     X = rng.standard_normal((206, 128))

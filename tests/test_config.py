@@ -2,9 +2,10 @@ import pytest
 from hydra import compose, initialize_config_dir
 
 from sarcasm import help as help_page
-from sarcasm.config import identity, known_keys, leaves, parse, run_name
+from sarcasm.config import identity, known_keys, parse, run_name
 from sarcasm.errors import ConfigError
 from sarcasm.heads import MLP
+from sarcasm.options import leaves
 from sarcasm.resampling import Resampler
 
 
@@ -33,6 +34,9 @@ SAME = [
     "dataset.directory=elsewhere",
     "embedding.checkpoint=other.ckpt",
     "pca.params=other.npz",
+    "sweep=fail_fast",
+    "force=true",
+    "trainer.checkpoint_seconds=null",
 ]
 OTHER = [
     "seed=1",

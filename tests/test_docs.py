@@ -109,7 +109,7 @@ def two_runs(tmp_path_factory, made_database) -> tuple[list[str], dict[str, str]
     found = {}
     for name, head in (("RUN_A", "small"), ("RUN_B", "linear")):
         cfg = compose("config", [store, clips, f"head={head}", "trainer.steps=2", "pca=off"])
-        found[name] = train.run(parse(cfg), cfg)
+        found[name] = train.run(parse(cfg), cfg).run_id
     return [store, clips], found
 
 

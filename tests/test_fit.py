@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 
 from sarcasm.errors import ConfigError, TrainingError
-from sarcasm.fit import Adam, ClassWeight, Model, Rows, balanced_weights
+from sarcasm.fit import Adam, ClassWeight, Rows, balanced_weights
 from sarcasm.heads import MLP, SVM
+from sarcasm.model import Model
 
 SMALL = MLP(name="small", hidden=[100])
 
@@ -11,7 +12,7 @@ SMALL = MLP(name="small", hidden=[100])
 def adam(**options) -> Adam:
     plain = {
         "name": "adam", "steps": 30, "learning_rate": 1e-4, "epsilon": 1e-8, "batch_size": None, "validation_share": 0.0,
-        "patience": None, "class_weight": ClassWeight.none,
+        "patience": None, "class_weight": ClassWeight.none, "checkpoint_seconds": None,
     }  # fmt: skip
     return Adam(**(plain | options))
 
@@ -100,6 +101,7 @@ def test_a_loss_that_is_not_finite_stops_with_advice(separable):
         {"learning_rate": 0.0},
         {"epsilon": -1.0},
         {"learning_rate": float("inf")},
+        {"checkpoint_seconds": 0.0},
     ],
 )
 def test_options_out_of_range_are_refused(option):

@@ -21,6 +21,7 @@ import train
 from sarcasm.config import compose, parse
 from sarcasm.embeddings import stream, table
 from sarcasm.project import PROJECT
+from sarcasm.tracking import Tracked
 
 ARTIFACTS = {
     "classification_report.txt", "classification_report.json", "config.yaml", "predictions.csv", "predictions_examples.csv",
@@ -224,7 +225,7 @@ def own_run(folder: Path, *overrides: str) -> Run:
     """A run in this process, with stores of its own."""
     own = [f"tracking.uri=sqlite:///{folder}/mlflow.db", f"store.path={folder}/embeddings.db", "trainer.steps=2"]
     cfg = compose("config", [*own, *overrides])
-    return MlflowClient(f"sqlite:///{folder}/mlflow.db").get_run(train.run(parse(cfg), cfg))
+    return MlflowClient(f"sqlite:///{folder}/mlflow.db").get_run(train.run(parse(cfg), cfg).run_id)
 
 
 def test_the_second_run_decodes_no_clip_and_runs_no_network(ready, tmp_path, monkeypatch, capsys):
@@ -246,6 +247,59 @@ def test_the_second_run_decodes_no_clip_and_runs_no_network(ready, tmp_path, mon
         own_run(tmp_path, *augmented).data.metrics["test/example/f1_weighted"]
         == first.data.metrics["test/example/f1_weighted"]
     )
+
+
+def test_training_that_was_cut_off_goes_on_in_the_same_run_with_the_losses_of_an_undisturbed_one(
+    ready, made_database, tmp_path, monkeypatch
+):
+    folds = [
+        "split=kfold",
+        "split.k=2",
+        "trainer.steps=30",
+        "trainer.validation_share=0.2",
+        "trainer.checkpoint_seconds=1e-9",
+    ]
+    monkeypatch.setattr(train, "PROJECT", tmp_path)
+    log_step = Tracked.log_step
+
+    def interrupted(self, step, metrics):
+        log_step(self, step, metrics)
+        if step == 20 and "fold_2" in self.run_name:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Tracked, "log_step", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        own_run(tmp_path, *folds)
+    _, runs = runs_in(tmp_path)
+    assert sorted(run.info.status for run in runs) == ["FINISHED", "KILLED", "KILLED"]
+    steps_done = []
+
+    def counted(self, step, metrics):
+        steps_done.append(step)
+        log_step(self, step, metrics)
+
+    monkeypatch.setattr(Tracked, "log_step", counted)
+    again = own_run(tmp_path, *folds)
+    elsewhere = tmp_path / "undisturbed"
+    elsewhere.mkdir()
+    shutil.copy(made_database, elsewhere / "mlflow.db")
+    undisturbed = own_run(elsewhere, *folds)
+
+    client, resumed = runs_in(tmp_path)
+    assert len(resumed) == 3
+    assert {run.info.status for run in resumed} == {"FINISHED"}
+    assert again.info.run_id in {run.info.run_id for run in runs}
+    assert not (tmp_path / "outputs" / "checkpoints" / again.info.run_id).exists()
+    other_client, others = runs_in(elsewhere)
+    for run in resumed:
+        (twin,) = (other for other in others if other.info.run_name == run.info.run_name)
+        for name, value in twin.data.metrics.items():
+            if not name.startswith(NOT_REPEATED):
+                assert run.data.metrics[name] == value, name
+        if "fold" in run.data.params:
+            assert losses_of(client, run) == losses_of(other_client, twin)
+            assert len(losses_of(client, run)) == 30
+    assert again.data.metrics["test/utterance/f1_weighted"] == undisturbed.data.metrics["test/utterance/f1_weighted"]
 
 
 @pytest.mark.slow

@@ -25,10 +25,10 @@ from sarcasm.embeddings import (
     tabulate,
     tabulate_copies,
 )
-from sarcasm.embeddings.sources import code_hash
 from sarcasm.embeddings.stream import BATCH_EXAMPLES, Clip, Embedded, Task, embedded_in_batches
 from sarcasm.errors import AudioError, WeightsError
 from sarcasm.resampling import Resampler
+from sarcasm.sources import code_hash
 from sarcasm.store import Store
 from sarcasm.vggish import Engine, Layer
 

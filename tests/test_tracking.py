@@ -6,13 +6,14 @@ import json
 import math
 import os
 import signal
-import socket
 import sqlite3
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, closing, suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +23,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sarcasm.errors import ConfigError, TrackingError
-from sarcasm.tracking import Terminated, Tracked, Tracking, open_store, run, start
+from sarcasm.tracking import Terminated, Tracked, Tracking, open_store, run, spool, start
+from sarcasm.tracking.failures import is_locked
 from sarcasm.tracking.metrics import Gatherer, Point, append_to_sqlite
+from sarcasm.tracking.operations import Batch, from_line
+from sarcasm.tracking.options import OnFailure
 from sarcasm.tracking.processes import is_alive, is_gone, this_process
-from sarcasm.tracking.server import await_server
-from tests.tracking_fixtures import files_of_at_most
+from tests.tracking_fixtures import MlflowServer, files_of_at_most
 
 Options = Callable[..., Tracking]
 
@@ -78,7 +81,6 @@ def test_a_run_keeps_what_it_was_told_and_prints_nothing(
         tracked.log_tags({"config.hash": "sha256:ab", "split.leaky": "true"})
     kept = recorded(tracked_project, tracked.run_id)
     assert (kept.info.status, kept.info.run_name, tracked.run_name) == ("FINISHED", "small", "small")
-    assert kept.info.experiment_id == tracked.experiment_id
     assert kept.data.params == {
         "seed": "42", "head.hidden": "[100]", "pca.enabled": "True", "tracking.uri": "", "only": "None"
     }  # fmt: skip
@@ -406,7 +408,7 @@ def test_a_run_of_a_process_that_was_killed_is_marked_by_the_next(
         "in a container": "RUNNING", "nobody knows": "RUNNING",
     }  # fmt: skip
     said = recorded(tracked_project, ids["killed"]).data.tags["error"]
-    assert said == f"process {ended_process} ended without a word; noticed by a later run"
+    assert said == f"process {ended_process} ended without a word; noticed later"
     assert recorded(tracked_project, other).info.status == "RUNNING"
 
 
@@ -593,20 +595,27 @@ def test_tables_that_are_not_as_known_are_left_to_mlflow(tracked_project: Path, 
     assert math.isnan(value)
 
 
+def unsent(project: Path) -> tuple[Path, list[Point]]:
+    """The one entry of the spool, and the metrics that it holds."""
+    (entry,) = spool.waiting(project)
+    operations = [from_line(line) for line in (entry / spool.JOURNAL).read_text().splitlines()[1:]]
+    return entry, [point for each in operations if isinstance(each, Batch) for point in each.metrics]
+
+
 def test_a_run_that_is_deleted_meanwhile_loses_nothing(tracked_project: Path, tracking: Options) -> None:
     def act(tracked: Tracked) -> None:
         tracked.log_step(0, {"train/loss": 1.5, "train/accuracy": math.inf})
         open_store("", tracked_project, 5.0).client.delete_run(tracked.run_id)
 
     tracked, error = cut_short(TrackingError, tracking(), tracked_project, act)
-    left = tracked_project / "outputs" / f"unsent_metrics_{tracked.run_id}.jsonl"
+    left, points = unsent(tracked_project)
     assert str(error) == (
         f"cannot record metrics in sqlite:///{tracked_project}/mlflow.db: The run {tracked.run_id} must be in the"
-        f" 'active' state. Current state is deleted.; 2 metrics of run {tracked.run_id} are left in {left}"
+        f" 'active' state. Current state is deleted.; 2 metrics of run {tracked.run_id} are kept in {left}; send them"
+        " with: sarcasm runs sync"
     )
-    lines = [json.loads(line) for line in left.read_text().splitlines()]
-    assert [(line["key"], line["value"], line["step"]) for line in lines] == [
-        ("train/loss", 1.5, 0), ("train/accuracy", "inf", 0)
+    assert [(point.key, point.value, point.step) for point in points] == [
+        ("train/loss", 1.5, 0), ("train/accuracy", math.inf, 0)
     ]  # fmt: skip
 
 
@@ -624,18 +633,23 @@ def test_a_disk_that_fills_up_loses_no_metric(
 
     with files_of_at_most(250_000):
         tracked, error = cut_short(TrackingError, tracking(flush_metrics=500), tracked_project, act)
-    left = tracked_project / "outputs" / f"unsent_metrics_{tracked.run_id}.jsonl"
-    unsent = [json.loads(line)["step"] for line in left.read_text().splitlines()]
+    left, points = unsent(tracked_project)
     why = (
         f"cannot record metrics in sqlite:///{tracked_project}/mlflow.db: the disk is full or failing; free some space"
         " or choose another place with tracking.uri"
     )
-    assert str(error) == f"{why}; {len(unsent)} metrics of run {tracked.run_id} are left in {left}"
+    assert str(error) == (
+        f"{why}; {len(points)} metrics of run {tracked.run_id} are kept in {left}; send them with: sarcasm runs sync"
+    )
     assert caplog.messages == [f"{why} (training goes on; the metrics are kept and sent later)"]
     kept = [step for step, _ in history(tracked_project, tracked.run_id, "train/loss")]
-    assert sorted(kept + unsent) == list(range(steps))
-    assert kept
-    assert unsent
+    assert sorted(kept + [point.step for point in points]) == list(range(steps))
+    assert points
+    sent = spool.send(left, lambda uri: open_store(uri, tracked_project, 5.0))
+    assert sent == spool.Sent(left.name, "", tracked.run_id, f"sqlite:///{tracked_project}/mlflow.db")
+    assert history(tracked_project, tracked.run_id, "train/loss") == [(step, float(step)) for step in range(steps)]
+    assert recorded(tracked_project, tracked.run_id).info.status == "FAILED"
+    assert spool.waiting(tracked_project) == []
 
 
 def test_what_ends_a_run_matters_more_than_a_store_that_fails_as_well(
@@ -647,22 +661,130 @@ def test_what_ends_a_run_matters_more_than_a_store_that_fails_as_well(
         raise KeyboardInterrupt
 
     tracked, _ = cut_short(KeyboardInterrupt, tracking(), tracked_project, act)
-    left = tracked_project / "outputs" / f"unsent_metrics_{tracked.run_id}.jsonl"
-    assert caplog.messages[-1].endswith(f"1 metrics of run {tracked.run_id} are left in {left}")
+    left, _ = unsent(tracked_project)
+    assert f"1 metrics of run {tracked.run_id} are kept in {left}" in caplog.messages[-1]
 
 
 def test_metrics_that_nothing_takes_are_called_lost(
-    tracked_project: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    tracked_project: Path, tracking: Options, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     (tmp_path / "file").touch()
     (tracked_project / "outputs").touch()
-    monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path / "file"))
-    with pytest.raises(TrackingError) as raised:
-        run._keep_unsent([Point("a", 1.0, 0, 0)], "abc", tracked_project)
-    assert str(raised.value) == (
-        f"1 metrics of run abc are lost: neither the store nor {tracked_project}/outputs nor {tmp_path}/file takes"
+
+    def act(tracked: Tracked) -> None:
+        monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path / "file"))
+        tracked.log_step(0, {"train/loss": 1.0})
+        open_store("", tracked_project, 5.0).client.delete_run(tracked.run_id)
+
+    tracked, error = cut_short(TrackingError, tracking(), tracked_project, act)
+    assert str(error) == (
+        f"1 metrics of run {tracked.run_id} are lost: neither the store nor {tracked_project} nor {tmp_path}/file takes"
         " them; free some space"
     )
+
+
+# --- a clock that jumps, a store that is locked -----------------------------------------------------------------------
+
+
+def test_a_clock_that_is_set_back_changes_neither_order_nor_end(
+    tracked_project: Path, tracking: Options, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, jump = time.time_ns, 0
+    monkeypatch.setattr("time.time_ns", lambda: real() + jump)
+    with begun(tracking(), tracked_project) as tracked:
+        for step in range(100):
+            jump = -(10**9) * 3600 * (step // 10)  # an hour back, every ten steps
+            tracked.log_step(step, {"train/loss": float(step)})
+    kept = recorded(tracked_project, tracked.run_id)
+    assert history(tracked_project, tracked.run_id, "train/loss") == [(step, float(step)) for step in range(100)]
+    assert kept.data.metrics["train/loss"] == 99.0
+    assert kept.info.end_time >= kept.info.start_time
+    assert kept.info.status == "FINISHED"
+
+
+def test_a_store_that_another_program_keeps_locked_is_waited_for(
+    tracked_project: Path, tracking: Options, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    locked = threading.Event()
+    refusals = [0]
+
+    def lock() -> None:
+        with closing(sqlite3.connect(tracked_project / "mlflow.db")) as other:
+            other.execute("BEGIN EXCLUSIVE")
+            locked.set()
+            while refusals[0] < 3:
+                time.sleep(0.01)
+            other.rollback()
+
+    # As if it were kept longer than SQLite's own patience.
+    connect = sqlite3.connect
+    monkeypatch.setattr("sarcasm.tracking.metrics.sqlite3.connect", lambda *given, **_: connect(*given, timeout=0.01))
+
+    def explained(error: BaseException) -> bool:
+        refusals[0] += is_locked(error)
+        return is_locked(error)
+
+    monkeypatch.setattr("sarcasm.tracking.recorders.is_locked", explained)
+    with begun(tracking(), tracked_project) as tracked:
+        holder = threading.Thread(target=lock)
+        holder.start()
+        locked.wait()
+        tracked.log_step(0, {"train/loss": 1.0})
+    holder.join()
+    assert refusals[0] >= 3
+    assert history(tracked_project, tracked.run_id, "train/loss") == [(0, 1.0)]
+    assert recorded(tracked_project, tracked.run_id).info.status == "FINISHED"
+
+
+def test_metrics_reach_the_store_while_a_step_takes_long(tracked_project: Path, tracking: Options) -> None:
+    with begun(tracking(flush_seconds=0.2), tracked_project) as tracked:
+        tracked.log_step(0, {"train/loss": 1.0})
+        deadline = time.monotonic() + 20
+        while not (there := history(tracked_project, tracked.run_id, "train/loss")) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert there == [(0, 1.0)]
+
+
+def test_a_run_that_is_taken_up_has_every_step_once(tracked_project: Path, tracking: Options) -> None:
+    def act(tracked: Tracked) -> None:
+        with tracked.child("fold-s0", {"fold": "0"}, {}) as part:
+            for step in range(6):
+                part.log_step(step, {"train/loss": float(step)})
+        tracked.log_metrics({"clips/used": 48.0, "time/embed": 2.0})
+        raise KeyboardInterrupt
+
+    first, _ = cut_short(KeyboardInterrupt, tracking(), tracked_project, act)
+    with begun(tracking(), tracked_project, params={"a": "b"}, again=first.run_id) as tracked:
+        with tracked.child("fold-s0", {"fold": "0"}, {}) as part:
+            for step in range(10):  # as from a checkpoint before the end
+                part.log_step(step, {"train/loss": float(step)})
+        with tracked.time("embed"):
+            pass
+        tracked.log_metrics({"clips/used": 48.0, "test/f1": 0.5})
+    assert tracked.run_id == first.run_id
+    kept = recorded(tracked_project, tracked.run_id)
+    assert kept.info.status == "FINISHED"
+    assert "error" not in kept.data.tags
+    assert kept.data.metrics["time/embed"] >= 2.0
+    assert history(tracked_project, tracked.run_id, "clips/used") == [(0, 48.0)]
+    opened = open_store("", tracked_project, 5.0)
+    runs = opened.client.search_runs([opened.experiment_id("sarcasm")])
+    assert len(runs) == 2
+    assert history(tracked_project, part.run_id, "train/loss") == [(step, float(step)) for step in range(10)]
+
+
+def test_a_machine_that_was_started_again_has_no_run_of_before(tracked_project: Path, tracking: Options) -> None:
+    opened = open_store("", tracked_project, 5.0)
+    own = this_process().tags() | {"process.boot": "another"}
+    long_ago = (datetime.now(UTC) - timedelta(hours=1)).isoformat()
+    of_before = own | {"process.heartbeat": long_ago}
+    ids = [
+        opened.client.create_run(opened.experiment_id("sarcasm"), tags=tags).info.run_id for tags in (of_before, own)
+    ]
+    with begun(tracking(), tracked_project):
+        pass
+    # The second is of another machine of the same name, as far as anyone can tell.
+    assert [recorded(tracked_project, run_id).info.status for run_id in ids] == ["KILLED", "RUNNING"]
 
 
 # --- the model --------------------------------------------------------------------------------------------------------
@@ -704,11 +826,10 @@ def test_the_model_of_a_run_can_be_loaded_and_predicts(
     if arrays:
         np.savez(folder / "transform.npz", **arrays)  # type: ignore[arg-type]
     with begun(tracking(), tracked_project) as tracked:
-        uri = tracked.log_model(folder, shape=(128,))
+        tracked.log_model(folder, shape=(128,))
 
     import mlflow
 
-    assert uri == f"runs:/{tracked.run_id}/model"
     shown = open_store("", tracked_project, 5.0).client.list_artifacts(tracked.run_id)
     assert {file.path for file in shown} == {"model", "params.json"}
     kept = artifacts(tracked_project, tracked) / "model"
@@ -746,38 +867,11 @@ print(model.predict(numpy.zeros((2, 128), numpy.float32)).tolist(), sys.modules[
 # --- a real server ----------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def server(tmp_path: Path, own_environment: None) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
-    """A tracking server of MLflow that answers: its process and its address."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    process = subprocess.Popen(
-        [
-            sys.executable, "-m", "mlflow", "server", "--workers", "1", "--port", str(port),
-            "--backend-store-uri", f"sqlite:///{tmp_path}/server.db",
-            "--artifacts-destination", str(tmp_path / "artifacts"),
-        ],
-        env=os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
-        cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
-    )  # fmt: skip
-    try:
-        while True:
-            assert process.poll() is None
-            with suppress(TrackingError):
-                await_server(f"http://127.0.0.1:{port}", timeout_seconds=5.0)
-                break
-        yield process, f"http://127.0.0.1:{port}"
-    finally:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-
-
 def test_a_server_keeps_runs_and_one_that_goes_away_loses_no_metric(
-    server: tuple[subprocess.Popen[bytes], str], tracking: Options, tmp_path: Path, caplog: pytest.LogCaptureFixture,
+    mlflow_server: MlflowServer, tracking: Options, tmp_path: Path,
     capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    process, uri = server
+    uri = mlflow_server.uri
     params = {f"option_{number}": number for number in range(150)}
     with begun(tracking(uri=uri), tmp_path, params=params, tags={"a": "b"}) as tracked:
         for step in range(1500):
@@ -785,27 +879,28 @@ def test_a_server_keeps_runs_and_one_that_goes_away_loses_no_metric(
         tracked.log_metrics({"nan": math.nan})
         tracked.log_text("kept", "reports/a.txt")
         tracked.log_dataset("smoke", "sha256:ab", "data", 3)
-    assert tracked.where == f"{uri}/#/experiments/{tracked.experiment_id}/runs/{tracked.run_id}"
     client = open_store(uri, tmp_path, 5.0).client
     kept = client.get_run(tracked.run_id)
+    assert tracked.where == f"{uri}/#/experiments/{kept.info.experiment_id}/runs/{tracked.run_id}"
     assert (kept.info.status, kept.data.params) == ("FINISHED", {key: str(value) for key, value in params.items()})
     assert kept.data.tags["a"] == "b"
     assert math.isnan(kept.data.metrics["nan"])
     assert len(client.get_metric_history(tracked.run_id, "train/loss")) == 1500
-    assert next((tmp_path / "artifacts").rglob("a.txt")).read_text() == "kept"
+    assert next(mlflow_server.folder.rglob("a.txt")).read_text() == "kept"
+    assert spool.waiting(tmp_path) == []
 
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
 
     def act(tracked: Tracked) -> None:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+        mlflow_server.stop()
         for step in range(5):
             tracked.log_step(step, {"train/loss": float(step)})
 
-    tracked, error = cut_short(TrackingError, tracking(uri=uri, flush_metrics=2), tmp_path, act)
+    failing = tracking(uri=uri, flush_metrics=2, on_failure=OnFailure.fail)
+    tracked, error = cut_short(TrackingError, failing, tmp_path, act)
     why = f"cannot record metrics in {uri}: the server does not answer; see that it runs"
-    left = tmp_path / "outputs" / f"unsent_metrics_{tracked.run_id}.jsonl"
-    assert str(error) == f"{why}; 5 metrics of run {tracked.run_id} are left in {left}"
-    assert [json.loads(line)["step"] for line in left.read_text().splitlines()] == list(range(5))
-    assert caplog.messages == [f"{why} (training goes on; the metrics are kept and sent later)"]
+    left, points = unsent(tmp_path)
+    said = f"5 metrics of run {tracked.run_id} are kept in {left}; send them with: sarcasm runs sync"
+    assert str(error) == f"{why}; {said}"
+    assert [point.step for point in points] == list(range(5))
     assert capfd.readouterr() == ("", "")

@@ -29,7 +29,7 @@ from tests.conftest import make_table
 WARN = {"audit": AuditPolicy.warn}
 TRAINER = Adam(
     name="adam", steps=60, validation_share=0.0, class_weight=ClassWeight.none, learning_rate=1e-2, epsilon=1e-8,
-    batch_size=None, patience=None,
+    batch_size=None, patience=None, checkpoint_seconds=None,
 )  # fmt: skip
 EXAMPLE = ExampleSplit(name="example", test_size=0.2, stratify=True, **WARN)
 WHOLE = [

@@ -6,13 +6,20 @@ from __future__ import annotations
 import os
 import resource
 import shutil
+import signal
+import socket
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 
+from sarcasm.errors import TrackingError
 from sarcasm.tracking import Tracking
+from sarcasm.tracking.options import OnFailure
+from sarcasm.tracking.server import await_server
 from sarcasm.tracking.sqlite import build
 
 
@@ -50,11 +57,70 @@ def tracking() -> Callable[..., Tracking]:
     def options(**changed: object) -> Tracking:
         values: dict[str, object] = {
             "name": "mlflow", "uri": "", "experiment": "sarcasm", "run_name": "", "flush_metrics": 1000,
-            "flush_seconds": 60.0, "timeout_seconds": 5.0,
+            "flush_seconds": 60.0, "timeout_seconds": 5.0, "on_failure": OnFailure.spool,
         }  # fmt: skip
         return Tracking(**(values | changed))  # type: ignore[arg-type]
 
     return options
+
+
+class MlflowServer:
+    """A tracking server of MLflow on this machine, which a test may stop, freeze and start again.
+
+    Attributes:
+        folder: what it keeps: `server.db` and `artifacts/`.
+        uri: its address, the same after each start.
+    """
+
+    def __init__(self, folder: Path, backend: str = "") -> None:
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self._port = free.getsockname()[1]
+        self.folder, self.uri = folder, f"http://127.0.0.1:{self._port}"
+        self._backend = backend or f"sqlite:///{folder}/server.db"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self, n_workers: int = 1) -> None:
+        """Start it, and return when it answers."""
+        self.folder.mkdir(exist_ok=True)
+        self._process = subprocess.Popen(
+            [
+                sys.executable, "-m", "mlflow", "server", "--workers", str(n_workers), "--port", str(self._port),
+                "--backend-store-uri", self._backend, "--artifacts-destination", str(self.folder / "artifacts"),
+            ],
+            env=os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"},
+            cwd=self.folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+        )  # fmt: skip
+        while True:
+            assert self._process.poll() is None
+            with suppress(TrackingError):
+                await_server(self.uri, timeout_seconds=5.0)
+                break
+
+    def stop(self) -> None:
+        """End it without a warning."""
+        if self._process:
+            self.signal(signal.SIGKILL)
+            self._process.wait()
+            self._process = None
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to all its processes."""
+        assert self._process is not None
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, number)
+
+
+@pytest.fixture
+def mlflow_server(tmp_path: Path, made_database: Path, own_environment: None) -> Iterator[MlflowServer]:
+    """A server that answers."""
+    server = MlflowServer(tmp_path / "server")
+    server.folder.mkdir()
+    shutil.copy(made_database, server.folder / "server.db")
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
 
 
 @contextmanager

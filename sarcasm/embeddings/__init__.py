@@ -3,7 +3,7 @@
 from sarcasm.embeddings.embedding import Embedding, Network, Unchanged, Workers
 from sarcasm.embeddings.mfcc_stats import MfccStatistics
 from sarcasm.embeddings.pca import PCA
-from sarcasm.embeddings.table import Copies, Pool, Reading, Table, tabulate, tabulate_copies
+from sarcasm.embeddings.table import Copies, Pool, Reading, Table, material, missing, tabulate, tabulate_copies
 from sarcasm.embeddings.vggish import VGGishEmbedding
 
 __all__ = [
@@ -18,6 +18,8 @@ __all__ = [
     "Unchanged",
     "VGGishEmbedding",
     "Workers",
+    "material",
+    "missing",
     "tabulate",
     "tabulate_copies",
 ]

@@ -28,12 +28,12 @@ import numpy as np
 from sarcasm.audio import SAMPLE_RATE, read_waveform
 from sarcasm.augmentation import Augmentation, generator_of
 from sarcasm.embeddings.embedding import Embedding, Network, Workers
-from sarcasm.embeddings.sources import code_hash
 from sarcasm.errors import AudioError, WeightsError
 from sarcasm.files import sha256
 from sarcasm.loudness import envelope, level_db
 from sarcasm.processors import n_processors
 from sarcasm.resampling import Resampler
+from sarcasm.sources import code_hash
 from sarcasm.store import Store
 from sarcasm.workers import in_processes
 

@@ -17,11 +17,11 @@ from sarcasm.augmentation import Augmentation
 from sarcasm.corpus import MANIFEST, UNREADABLE, BadClips, Corpus, ShortClips, Utterance
 from sarcasm.embeddings.embedding import Embedding
 from sarcasm.embeddings.pca import PCA
-from sarcasm.embeddings.sources import code_hash
 from sarcasm.embeddings.stream import Clip, Embedded, Task, embed
 from sarcasm.errors import AudioError, CorpusError
 from sarcasm.near_copies import same_sound
 from sarcasm.resampling import Resampler
+from sarcasm.sources import code_hash
 from sarcasm.store import Store
 from sarcasm.vggish import Postprocessor
 
@@ -144,6 +144,34 @@ class Reading:
     resampler: Resampler
     bad_clips: BadClips
     short_clips: ShortClips
+
+
+def material(corpus: Corpus, embedding: Embedding, pca: PCA, reading: Reading, store: Store) -> dict[str, str]:
+    """Fingerprints of what a table will be made of, found out before any clip is read: tag -> hash or name.
+
+    Raises:
+        WeightsError: the weights or PCA parameters cannot be used.
+    """
+    finish = _Finish(Task(embedding, reading.resampler, corpus.is_made_up), pca, store)
+    return {
+        "dataset.fingerprint": corpus.fingerprint,
+        "embedding.weights": finish.weights,
+        "pca.parameters": finish.pca,
+    }
+
+
+def missing(corpus: Corpus, embedding: Embedding, pca: PCA, reading: Reading, store: Store) -> set[tuple[str, str]]:
+    """What `tabulate` would compute, as the store does not have it: how, and of which clip.
+
+    Raises:
+        WeightsError: see `material`.
+    """
+    finish = _Finish(Task(embedding, reading.resampler, corpus.is_made_up), pca, store)
+    keys = sorted({finish.task.key(clip) for clip in _clips(range(len(corpus.utterances)), corpus)})
+    if embedding.is_trained:
+        return set()
+    recipe = finish.task.recipe(finish.weights)
+    return {(recipe, key) for key in store.lacks(recipe, keys)}
 
 
 def tabulate(
@@ -290,15 +318,20 @@ def _embedded(
     positions: Sequence[int], corpus: Corpus, finish: _Finish, store: Store, track: Track
 ) -> Iterator[tuple[int, Embedded | AudioError]]:
     """Position and embeddings of each of these utterances, in whatever order they come."""
+    clips = _clips(positions, corpus)
     utterances = [corpus.utterances[position] for position in positions]
-    known = {id_: None if sha256 == UNREADABLE else sha256 for id_, sha256 in corpus.hashes.items()}
-    clips = [
-        Clip(position, each.id, each.path, known[each.id]) for position, each in zip(positions, utterances, strict=True)
-    ]
     # Examples of a network that is trained are made faster than kept.
     used = Store(None) if finish.task.embedding.is_trained else store
     for _, (clip, result) in zip(track(utterances), embed(clips, finish.task, used, finish.weights), strict=True):
         yield clip.number, result
+
+
+def _clips(positions: Sequence[int], corpus: Corpus) -> list[Clip]:
+    known = {id_: None if sha256 == UNREADABLE else sha256 for id_, sha256 in corpus.hashes.items()}
+    utterances = [corpus.utterances[position] for position in positions]
+    return [
+        Clip(position, each.id, each.path, known[each.id]) for position, each in zip(positions, utterances, strict=True)
+    ]
 
 
 def _same_sound(hashes: Sequence[str], envelopes: Sequence[np.ndarray], reading: Reading, store: Store) -> np.ndarray:

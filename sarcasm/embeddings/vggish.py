@@ -13,10 +13,10 @@ from omegaconf import MISSING
 
 from sarcasm.advice import how_to_prepare
 from sarcasm.embeddings.embedding import Embedding, Network, Unchanged
-from sarcasm.embeddings.sources import code_hash
 from sarcasm.errors import ConfigError, WeightsError
 from sarcasm.options import option
 from sarcasm.project import PROJECT
+from sarcasm.sources import code_hash
 from sarcasm.store import Store
 from sarcasm.vggish import (
     BLOCKS,

@@ -8,6 +8,8 @@ from sarcasm.corpus import Corpus
 from sarcasm.embeddings import Table
 from sarcasm.splits import Audit, Fold
 
+MADE_UP = "The clips are made up (synthesised sound): the scores show that everything works, and nothing else."
+
 
 def cautions(clips: Corpus, table: Table, folds: Sequence[Fold], audit: Audit) -> list[str]:
     """What a reader must know before believing a number, most important first; each a sentence.
@@ -16,9 +18,7 @@ def cautions(clips: Corpus, table: Table, folds: Sequence[Fold], audit: Audit) -
     """
     found = []
     if clips.is_made_up:
-        found.append(
-            "The clips are made up (synthesised sound): the scores show that everything works, and nothing else."
-        )
+        found.append(MADE_UP)
     if table.has_random_weights:
         seed = table.weights.removeprefix("random:")
         fitted = ", and the PCA is fitted on the training rows" if table.fits_pca else ""

@@ -1,19 +1,14 @@
-"""Pictures of a run, drawn with matplotlib; colours are told apart by colour-blind readers and in print.
-
-Colours: Okabe & Ito, "Color Universal Design", 2008, https://jfly.uni-koeln.de/color/
-"""
+"""Pictures of a run."""
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from sarcasm.report.drawing import BLUE, GREY, ORANGE, legend, new_axes, note_at_foot, png
 from sarcasm.scoring import CLASSES, Calibration, Result, Scores
-
-BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#999999"
 
 
 def pictures(losses: Mapping[str, Sequence[float]], result: Result, note: str) -> dict[str, bytes]:
@@ -32,37 +27,12 @@ def pictures(losses: Mapping[str, Sequence[float]], result: Result, note: str) -
     drawn |= {f"confusion_{level}": _confusion(level, each) for level, each in result.scores.items()}
     drawn["reliability"] = _reliability(result.calibration)
     for figure in drawn.values():
-        figure.text(0.01, 0.005, note, fontsize=7, color=GREY, va="bottom")
-    return {name: _png(figure) for name, figure in drawn.items()}
-
-
-def _png(figure: Any) -> bytes:
-    picture = io.BytesIO()
-    # Packed tightly, a picture would take four times as long and two thirds of the room.
-    figure.savefig(picture, format="png", pil_kwargs={"compress_level": 1})
-    return picture.getvalue()
-
-
-def _axes(title: str, width: float = 5.6, height: float = 4.0) -> tuple[Any, Any]:
-    # Figure instead of pyplot: no global state, and pyplot alone takes a second to import.
-    from matplotlib.figure import Figure
-    from matplotlib.layout_engine import ConstrainedLayoutEngine
-
-    # The strip at the foot is left to the note.
-    figure = Figure(figsize=(width, height), dpi=150, layout=ConstrainedLayoutEngine(rect=(0, 0.03, 1, 0.97)))
-    axes = figure.subplots()
-    axes.set_title(title, fontsize=11, loc="left")
-    axes.spines[["top", "right"]].set_visible(False)
-    return figure, axes
-
-
-def _legend(figure: Any) -> None:
-    # Above the axes, where it covers no bar and no point.
-    figure.legend(fontsize=8, frameon=False, loc="outside upper right", ncols=2)
+        note_at_foot(figure, note)
+    return {name: png(figure) for name, figure in drawn.items()}
 
 
 def _loss(losses: Mapping[str, Sequence[float]]) -> Any:
-    figure, axes = _axes("Training loss")
+    figure, axes = new_axes("Training loss")
     for fold, values in losses.items():
         axes.plot(
             np.arange(len(values)),
@@ -80,7 +50,7 @@ def _loss(losses: Mapping[str, Sequence[float]]) -> Any:
 
 
 def _confusion(level: str, scores: Scores) -> Any:
-    figure, axes = _axes(f"Confusion, {level} level (counts, share of the row)")
+    figure, axes = new_axes(f"Confusion, {level} level (counts, share of the row)")
     counts = scores.confusion
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
@@ -94,7 +64,7 @@ def _confusion(level: str, scores: Scores) -> Any:
 
 
 def _scores(result: Result) -> Any:
-    figure, axes = _axes("Weighted F over utterances, with its 95 % intervals")
+    figure, axes = new_axes("Weighted F over utterances, with its 95 % intervals")
     bars = [("this run", result.scores["utterance"].f1_weighted, ORANGE)]
     bars += [
         (each.name.replace("_", " "), each.scores.f1_weighted, GREY if each.is_deaf else BLUE)
@@ -120,13 +90,13 @@ def _scores(result: Result) -> Any:
     for row, value in enumerate(values):
         axes.text(ends[row] + 0.01, row, f"{value:.3f}", va="center", fontsize=9)
     if result.intervals:
-        _legend(figure)
+        legend(figure)
     axes.set(xlim=(0, 1.12), xlabel="weighted F (grey: does not listen; blue: listens a little)")
     return figure
 
 
 def _reliability(calibration: Calibration) -> Any:
-    figure, axes = _axes(f"Reliability of whole clips (expected calibration error {calibration.ece:.3f})")
+    figure, axes = new_axes(f"Reliability of whole clips (expected calibration error {calibration.ece:.3f})")
     axes.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle="--", label="perfectly calibrated")
     expected, observed, counts = zip(*calibration.bins, strict=True)
     axes.plot(expected, observed, color=BLUE, linewidth=1.5, marker="o", label="this run")
@@ -138,5 +108,5 @@ def _reliability(calibration: Calibration) -> Any:
         xlabel="mean probability of sarcastic (number: clips)",
         ylabel="share that is sarcastic",
     )
-    _legend(figure)
+    legend(figure)
     return figure

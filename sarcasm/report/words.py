@@ -61,8 +61,8 @@ def _chance(chance: ChanceTest, is_leaky: bool) -> str:
 
 
 def spread_words(spread: Spread) -> str:
-    """Mean and standard deviation."""
-    return f"{spread.mean:.3f} \u00b1 {spread.deviation:.3f}"
+    """Mean and standard deviation; the value alone, where there is one."""
+    return f"{spread.mean:.3f}" + (f" \u00b1 {spread.deviation:.3f}" if spread.n > 1 else "")
 
 
 def fits_table(result: Result) -> list[list[str]]:
@@ -73,6 +73,14 @@ def fits_table(result: Result) -> list[list[str]]:
         [fit.fold, str(fit.seed), *(_number(getattr(fit.scores, metric)) for metric in METRICS)] for fit in result.fits
     ]
     return [["fold", "seed", *METRICS.values()], *rows]
+
+
+def shortened(text: str, longest: int) -> str:
+    """A text without its middle, where it is longer than so many characters; paths differ at their ends."""
+    if len(text) <= longest:
+        return text
+    half = (longest - 3) // 2
+    return f"{text[: longest - 3 - half]}...{text[-half:]}"
 
 
 def _words(name: str) -> str:

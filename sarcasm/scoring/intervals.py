@@ -96,8 +96,10 @@ def bootstrapped(statistic: Statistic, of_row: np.ndarray, seed: int, n_resample
 
     def of_draws(drawn: np.ndarray, axis: int) -> np.ndarray:  # noqa: ARG001  scipy names it; it is the last
         flat = np.atleast_2d(drawn).astype(int)
-        counts = np.stack([np.bincount(each, minlength=n_units) for each in flat])
-        return statistic(counts[:, of_row].astype(float)).reshape(np.shape(drawn)[:-1])
+        # Counted in one go, the units of each draw by numbers of their own.
+        numbers = flat + n_units * np.arange(len(flat))[:, np.newaxis]
+        counts = np.bincount(numbers.ravel(), minlength=n_units * len(flat)).reshape(-1, n_units).astype(float)
+        return statistic(counts[:, of_row]).reshape(np.shape(drawn)[:-1])
 
     at_once = max(1, VALUES_AT_ONCE // max(len(of_row), n_units))
     with warnings.catch_warnings():
@@ -120,7 +122,7 @@ def weighted_f(labels: np.ndarray, decided: np.ndarray, weights: np.ndarray) -> 
 
     Args:
         labels: bool [n].
-        decided: bool, or the share of fits that decided sarcastic, [n] or [r, n].
+        decided: bool [n], or the share of fits that decided sarcastic, float [n].
         weights: float [n] or [r, n].
 
     Returns:
@@ -132,21 +134,29 @@ def weighted_f(labels: np.ndarray, decided: np.ndarray, weights: np.ndarray) -> 
 
 def _by_class(labels: np.ndarray, decided: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """F and support of both classes, [r, 2]; F is 0 where a class is neither there nor decided."""
-    right = (weights * decided) @ labels.astype(float), (weights * (1.0 - decided)) @ (~labels).astype(float)
-    support = weights @ labels.astype(float), weights @ (~labels).astype(float)
-    called = np.sum(weights * decided, axis=-1), np.sum(weights * (1.0 - decided), axis=-1)
-    f1 = [f_of_counts(*each) for each in zip(right, support, called, strict=True)]
-    shape = np.broadcast_shapes(*(np.shape(each) for each in (*f1, *support)))
-    return (
-        np.stack([np.broadcast_to(each, shape) for each in f1], axis=-1),
-        np.stack([np.broadcast_to(each, shape) for each in support], axis=-1),
-    )
+    truth, called = (np.stack([each, 1.0 - each], axis=-1) for each in (labels.astype(float), decided.astype(float)))
+    # One product for all counts: with thousands of sets of weights, anything of their size costs more than it.
+    right, support, n_called = np.split(weights @ np.concatenate([truth * called, truth, called], axis=-1), 3, axis=-1)
+    return f_of_counts(right, support, n_called), support
 
 
 def f_of_counts(right: np.ndarray, support: np.ndarray | int, called: np.ndarray | int) -> np.ndarray:
     """F of one class: 2 right / (support + called), 0 where the class is neither there nor decided."""
     both = np.asarray(support + called, float)
     return np.divide(2 * right, both, out=np.zeros(both.shape), where=both > 0)
+
+
+def weighted_f_of_counts(right: np.ndarray, support: np.ndarray | int, called: np.ndarray | int, n: int) -> np.ndarray:
+    """What `weighted_f` gives, from counts of the sarcastic class.
+
+    Args:
+        right: called sarcastic, and so.
+        support: sarcastic.
+        called: called sarcastic.
+        n: all rows.
+    """
+    other = f_of_counts(n - support - called + right, n - support, n - called)
+    return (f_of_counts(right, support, called) * support + other * (n - support)) / n
 
 
 def auroc_of(labels: np.ndarray, probability: np.ndarray) -> Statistic:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sarcasm.scoring.intervals import VALUES_AT_ONCE, bootstrapped, f_of_counts, weighted_f
+from sarcasm.scoring.intervals import VALUES_AT_ONCE, bootstrapped, weighted_f, weighted_f_of_counts
 
 N_PERMUTATIONS = 2000
 N_SWAPS = 5000
@@ -101,10 +101,7 @@ def against_chance(
             # Sorted by group and, within each, by a number that is drawn.
             shuffled[sorted_by_group] = truth[np.lexsort((generator.random(len(groups)), groups))]
             right[number], support[number] = shuffled @ times_called, shuffled @ times
-        # What `weighted_f` gives, from counts: all that labels change.
-        f_sarcastic = f_of_counts(right, support, n_called)
-        f_other = f_of_counts(n - support - n_called + right, n - support, n - n_called)
-        return (f_sarcastic * support + f_other * (n - support)) / n
+        return weighted_f_of_counts(right, support, n_called, n)
 
     def p_of(values: np.ndarray) -> float:
         return float((1 + np.sum(values >= observed - EQUAL)) / (1 + n_permutations))
@@ -138,11 +135,13 @@ def paired(
     a, b = (float(weighted_f(labels, each, ones)) for each in (decided_a, decided_b))
     _, of_row = np.unique(units, return_inverse=True)
     n_units = int(of_row.max()) + 1
+    # More swaps are for smaller p-values; an interval is no better for them.
+    n_draws = min(n_resamples, N_SWAPS)
 
     def difference(weights: np.ndarray) -> np.ndarray:
         return weighted_f(labels, decided_b, weights) - weighted_f(labels, decided_a, weights)
 
-    low, high = bootstrapped(difference, of_row, seed, n_resamples) if n_units > 1 else (float("nan"),) * 2
+    low, high = bootstrapped(difference, of_row, seed, n_draws) if n_units > 1 else (float("nan"),) * 2
     right_a, right_b = (_is_right(labels, each) for each in (decided_a, decided_b))
     only_a = int(np.sum((right_a > 0.5) & (right_b < 0.5)))
     only_b = int(np.sum((right_b > 0.5) & (right_a < 0.5)))
@@ -170,12 +169,14 @@ def _swapped(
     labels: np.ndarray, a: np.ndarray, b: np.ndarray, of_row: np.ndarray, observed: float, seed: int, n_swaps: int
 ) -> float:
     """How often swapping decisions unit by unit makes a difference as large; every way of swapping, if they are few."""
-    n_units = int(of_row.max()) + 1
+    n, n_units, support = len(labels), int(of_row.max()) + 1, labels.sum()
     is_exact = 2**n_units <= n_swaps
     n_all = 2**n_units if is_exact else n_swaps
     generator = np.random.default_rng(seed)
+    # What swapping a unit gives to the one and takes from the other: of what is right, and of what is called sarcastic.
+    given = np.stack([np.bincount(of_row, labels * (b - a)), np.bincount(of_row, b - a)], axis=1)
     n_as_large = 0
-    at_once = max(1, VALUES_AT_ONCE // max(len(labels), n_units))
+    at_once = max(1, VALUES_AT_ONCE // n_units)
     for start in range(0, n_all, at_once):
         numbers = np.arange(start, min(start + at_once, n_all))
         swap = (
@@ -183,10 +184,9 @@ def _swapped(
             if is_exact
             else generator.random((len(numbers), n_units)) < 0.5
         )
-        swap = swap[:, of_row]
-        ones = np.ones(len(labels))
-        one, other = np.where(swap, b, a), np.where(swap, a, b)
-        differences = weighted_f(labels, other, ones) - weighted_f(labels, one, ones)
-        n_as_large += int(np.sum(np.abs(differences) >= observed - EQUAL))
+        right, called = (swap @ given).T
+        one = weighted_f_of_counts((labels * a).sum() + right, support, a.sum() + called, n)
+        other = weighted_f_of_counts((labels * b).sum() - right, support, b.sum() - called, n)
+        n_as_large += int(np.sum(np.abs(other - one) >= observed - EQUAL))
     # Swapping nothing is among every way of swapping.
     return n_as_large / n_all if is_exact else (1 + n_as_large) / (1 + n_all)

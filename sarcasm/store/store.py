@@ -82,6 +82,13 @@ class Store:
         if n_damaged:
             logger.warning("%s: what is kept of %d is damaged and computed again", self._path, n_damaged)
 
+    def lacks(self, recipe: str, keys: Sequence[str]) -> list[str]:
+        """Those of the keys that nothing is kept of; neither hits nor misses, and no checksum is looked at."""
+        query = "SELECT key FROM entries JOIN recipes ON recipe = recipes.id WHERE text = ? AND key IN "
+        parts = (keys[start : start + ASKED_AT_ONCE] for start in range(0, len(keys), ASKED_AT_ONCE))
+        found = {key for part in parts for (key,) in self._rows(query, part, recipe)}
+        return [key for key in keys if key not in found]
+
     def put(self, recipe: str, key: str, value: bytes) -> None:
         """Keep a value; it is written within a second, or when the store is closed."""
         if not self._is_writable:

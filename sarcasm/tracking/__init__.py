@@ -7,11 +7,41 @@
 This package alone knows MLflow, and loads it when a run starts: importing the package is cheap.
 """
 
+from sarcasm.tracking.earlier import Earlier, Past, earlier, past
 from sarcasm.tracking.interrupts import Terminated
 from sarcasm.tracking.options import Tracking
-from sarcasm.tracking.recorded import Recorded, find_run
+from sarcasm.tracking.parts import Parts, count_parts
+from sarcasm.tracking.recorded import Recorded, find_run, find_runs, runs_by_id
+from sarcasm.tracking.repair import Repaired, repair
 from sarcasm.tracking.run import Tracked, start
+from sarcasm.tracking.spool import Sent, sync
 from sarcasm.tracking.store import Store, open_store
-from sarcasm.tracking.sweeps import sweep
+from sarcasm.tracking.sweeps import VARIED_VARIABLE, OpenSweep, open_sweep, sweep, sweep_key
 
-__all__ = ["Recorded", "Store", "Terminated", "Tracked", "Tracking", "find_run", "open_store", "start", "sweep"]
+__all__ = [
+    "VARIED_VARIABLE",
+    "Earlier",
+    "OpenSweep",
+    "Parts",
+    "Past",
+    "Recorded",
+    "Repaired",
+    "Sent",
+    "Store",
+    "Terminated",
+    "Tracked",
+    "Tracking",
+    "count_parts",
+    "earlier",
+    "find_run",
+    "find_runs",
+    "open_store",
+    "open_sweep",
+    "past",
+    "repair",
+    "runs_by_id",
+    "start",
+    "sweep",
+    "sweep_key",
+    "sync",
+]

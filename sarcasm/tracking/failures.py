@@ -58,6 +58,8 @@ CAUSES: tuple[tuple[str, str], ...] = (
     ),
 )
 """What to look for in a message, in any case, and what to say of it; the first that fits counts."""
+REFUSALS = r"error code 40[134]|unauthenticated|permission_denied|endpoint_not_found|was deleted; choose"
+"""Likewise, of a server that will not change its mind."""
 
 
 def explain(error: BaseException, uri: str) -> str:
@@ -91,6 +93,16 @@ def tracking_errors(uri: str, doing: str) -> Iterator[None]:
         if not isinstance(error, _foreign_errors()):
             raise
         raise TrackingError(f"cannot {doing} in {without_password(uri)}: {explain(error, uri)}") from error
+
+
+def is_locked(error: BaseException) -> bool:
+    """Whether a store failed because another program keeps its file locked, which passes."""
+    return bool(re.search(r"database is locked", str(error.__cause__), re.IGNORECASE))
+
+
+def is_refusal(error: BaseException) -> bool:
+    """Whether a store answered in a way that will be the same next time: no permission, or no MLflow server there."""
+    return bool(re.search(REFUSALS, str(error.__cause__ or error), re.IGNORECASE))
 
 
 def one_line(message: str, longest: int = LONGEST) -> str:

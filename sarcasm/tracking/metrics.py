@@ -14,6 +14,7 @@ import posixpath
 import re
 import sqlite3
 import sys
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
@@ -51,24 +52,31 @@ class Gatherer:
     """Points, until there are enough or the oldest has waited long enough.
 
     Points leave only once they are sent, so an attempt that fails or is cut short is repeated; MLflow keeps one of two
-    equal points.
+    equal points. They are added in one thread, and may be sent in another.
     """
 
-    def __init__(self, send: Callable[[Sequence[Point]], None], flush_metrics: int, flush_seconds: float) -> None:
+    def __init__(
+        self, send: Callable[[Sequence[Point]], None], flush_metrics: int, flush_seconds: float,
+        recorded: Mapping[str, int] | None = None, wake: Callable[[], None] | None = None,
+    ) -> None:  # fmt: skip
         """
         Args:
             send: takes the points to the store; raises TrackingError.
             flush_metrics: points that are gathered at most before they are sent.
-            flush_seconds: seconds since the last time after which the next `add` sends.
+            flush_seconds: seconds after which what has gathered is sent.
+            recorded: metric -> the last step that the store has of it; points up to there are left out.
+            wake: lets another thread call `tick` now; without it, `add` does so itself.
         """
         self._send, self._flush_metrics, self._flush_seconds = send, flush_metrics, flush_seconds
+        self._recorded, self._wake = dict(recorded or {}), wake
+        self._sending = threading.Lock()
         self._names: set[str] = set()
         self._sent_at = time.monotonic()
         self._not_before = 0.0
         self.points: list[Point] = []
 
     def add(self, step: int, metrics: Mapping[str, float]) -> None:
-        """Add the metrics of a step; a store that fails is tried again later, and named in a warning the first time.
+        """Add the metrics of a step.
 
         Raises:
             ValueError: a name that MLflow does not take.
@@ -77,9 +85,22 @@ class Gatherer:
         for key, value in metrics.items():
             if key not in self._names:
                 self._check(key)
-            self.points.append(Point(key, float(value), timestamp, step))
+            if step > self._recorded.get(key, -1):
+                self.points.append(Point(key, float(value), timestamp, step))
+        if self._wake is None:
+            self.tick()
+        elif len(self.points) >= self._flush_metrics:
+            self._wake()
+
+    def tick(self, is_time: bool = False) -> None:
+        """Send what has gathered, if there is enough or it is time; a store that fails is tried again later, and named
+        in a warning the first time.
+
+        Args:
+            is_time: whether it is time, whatever the clock says.
+        """
         now = time.monotonic()
-        is_due = len(self.points) >= self._flush_metrics or now - self._sent_at >= self._flush_seconds
+        is_due = is_time or len(self.points) >= self._flush_metrics or now - self._sent_at >= self._flush_seconds
         if not is_due or now < self._not_before:
             return
         try:
@@ -96,11 +117,12 @@ class Gatherer:
         Raises:
             TrackingError: the store does not take it; nothing is lost here.
         """
-        sent = len(self.points)
-        if sent:
-            self._send(self.points[:sent])
-            del self.points[:sent]
-        self._sent_at, self._not_before = time.monotonic(), 0.0
+        with self._sending:
+            sent = len(self.points)
+            if sent:
+                self._send(self.points[:sent])
+                del self.points[:sent]
+            self._sent_at, self._not_before = time.monotonic(), 0.0
 
     def _check(self, key: str) -> None:
         # Names are paths to MLflow, and must be written in the one shortest way.

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 
 from omegaconf import MISSING
 
 from sarcasm.errors import ConfigError
 from sarcasm.options import option
+
+
+class OnFailure(Enum):
+    """What happens while a server does not take what is recorded."""
+
+    spool = "spool"
+    fail = "fail"
 
 
 @option("tracking", "mlflow")
@@ -24,6 +32,7 @@ class Tracking:
         flush_metrics: metrics that are sent together at the latest.
         flush_seconds: seconds after which the next step sends what has gathered.
         timeout_seconds: how long to wait for a server that does not answer.
+        on_failure: whether a run goes on while a server fails, with all that is recorded kept and sent later, or fails.
     """
 
     name: str = MISSING
@@ -33,6 +42,7 @@ class Tracking:
     flush_metrics: int = MISSING
     flush_seconds: float = MISSING
     timeout_seconds: float = MISSING
+    on_failure: OnFailure = MISSING
 
     def __post_init__(self) -> None:
         if self.flush_metrics < 1:
@@ -42,3 +52,7 @@ class Tracking:
                 raise ConfigError(f"tracking.{name}={getattr(self, name)}: a number above 0 is needed")
         if not self.experiment.strip():
             raise ConfigError("tracking.experiment is empty; give the experiment a name")
+
+    def may_wait(self, is_server: bool) -> bool:
+        """Whether a store that fails is told later."""
+        return is_server and self.on_failure is OnFailure.spool

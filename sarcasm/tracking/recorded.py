@@ -1,23 +1,37 @@
-"""Read back what a run recorded: found by its id, the beginning of it, or its name."""
+"""Read back what runs recorded: one, found by its id, the beginning of it, or its name; or all that fit a filter."""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
+import re
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from sarcasm.errors import TrackingError
-from sarcasm.tracking.failures import tracking_errors, without_password
+from sarcasm.errors import ConfigError, TrackingError
+from sarcasm.tracking.failures import one_line, tracking_errors, without_password
 from sarcasm.tracking.options import Tracking
+from sarcasm.tracking.processes import is_gone
 from sarcasm.tracking.store import Store, open_store
 
 FEWEST_CHARACTERS = 4
 """Of an id that is cut short."""
+MOST_NAMED = 10
+"""Runs of one name that are told apart in an error."""
+PAGE = 1_000
+"""Runs that a store is asked for at a time; a server gives no more than 50,000."""
+ATTEMPT = "sweep.attempt"
+"""Tag of a sweep and of its jobs: which call of it is the last, and which a job belongs to."""
+NOT_NESTED = "tags.`mlflow.parentRunId` IS NULL"
+WHOLE = "attributes.status = 'FINISHED' and params.fold IS NULL and tags.sweep IS NULL and tags.probe IS NULL"
+"""Of train.py and finished: neither one fit of several, nor a sweep, nor a probe."""
+NEWEST_FIRST, OLDEST_FIRST = "attributes.start_time DESC", "attributes.start_time ASC"
 
 
 @dataclass(frozen=True)
@@ -28,6 +42,9 @@ class Recorded:
         run_id, run_name, status: as MLflow has them.
         params, metrics, tags: likewise; a param longer than the store keeps is cut.
         store: where it stands.
+        started, ended: in UTC; the latter None while it is open.
+        experiment_id, experiment: the experiment that it belongs to.
+        artifact_uri: where its artifacts lie.
     """
 
     run_id: str
@@ -37,6 +54,41 @@ class Recorded:
     metrics: Mapping[str, float]
     tags: Mapping[str, str]
     store: Store
+    started: datetime
+    ended: datetime | None
+    experiment_id: str = ""
+    experiment: str = ""
+    artifact_uri: str = ""
+
+    @property
+    def seconds(self) -> float:
+        """How long it took, or has taken so far."""
+        return ((self.ended or datetime.now(UTC)) - self.started).total_seconds()
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether it still counts as running, though its process, one of this machine, has ended."""
+        return self.status == "RUNNING" and is_gone(self.tags)
+
+    @property
+    def parent(self) -> str:
+        """The id of the run that it is nested in; empty where there is none."""
+        return self.tags.get("mlflow.parentRunId", "")
+
+    @property
+    def attempt(self) -> str:
+        """Of a sweep, the call of it that counts; empty where it was called once, or is no sweep."""
+        return self.tags.get(ATTEMPT, "")
+
+    @property
+    def where(self) -> str:
+        """How to look at it."""
+        return self.store.where(self.experiment, self.run_id)
+
+    def artifacts(self) -> list[str]:
+        """The names of its artifacts, and of the folders of them."""
+        with tracking_errors(self.store.uri, f"list the artifacts of run {self.run_id}"):
+            return sorted(each.path for each in self.store.client.list_artifacts(self.run_id))
 
     def text(self, artifact_path: str) -> str:
         """An artifact as text.
@@ -71,13 +123,20 @@ class Recorded:
 
     def children(self) -> list[Recorded]:
         """The runs nested in it, oldest first."""
+        return list(self._nested("", None))
+
+    def parts(self, most: int | None = None) -> list[Recorded]:
+        """The runs nested in it, oldest first; of a sweep that was called several times, those of the last call.
+
+        Args:
+            most: how many at most; None gives all.
+        """
+        return list(self._nested(f" and tags.`{ATTEMPT}` = '{self.attempt}'" if self.attempt else "", most))
+
+    def _nested(self, further: str, most: int | None) -> Iterator[Recorded]:
+        wanted = f"tags.`mlflow.parentRunId` = '{self.run_id}'{further}"
         with tracking_errors(self.store.uri, f"look for the parts of run {self.run_id}"):
-            run = self.store.client.get_run(self.run_id)
-            search = f"tags.`mlflow.parentRunId` = '{self.run_id}'"
-            found = self.store.client.search_runs(
-                [run.info.experiment_id], search, order_by=["attributes.start_time ASC"], max_results=10_000
-            )
-        return [_recorded(each, self.store) for each in found]
+            yield from search(self.store, {self.experiment_id: self.experiment}, wanted, OLDEST_FIRST, most)
 
 
 def find_run(options: Tracking, project: Path, word: str) -> Recorded:
@@ -92,37 +151,141 @@ def find_run(options: Tracking, project: Path, word: str) -> Recorded:
     Raises:
         TrackingError: there is none, or several.
     """
-    from mlflow.entities import ViewType
-
     store = open_store(options.uri, project, options.timeout_seconds)
-    with tracking_errors(store.uri, f"look for the run {word}"):
-        experiments = [each.experiment_id for each in store.client.search_experiments(view_type=ViewType.ACTIVE_ONLY)]
-        runs = store.client.search_runs(experiments, order_by=["attributes.start_time DESC"], max_results=50_000)
-    whole = [
-        run
-        for run in runs
-        if run.info.status == "FINISHED"
-        and "fold" not in run.data.params
-        and not {"sweep", "probe"} & set(run.data.tags)
-    ]
-    if word == "last" and whole:
-        return _recorded(whole[0], store)
-    is_long = len(word) >= FEWEST_CHARACTERS
-    found = [run for run in runs if run.info.run_id == word] or [
-        run for run in runs if run.info.run_name == word or (is_long and run.info.run_id.startswith(word))
-    ]
     shown = without_password(store.uri)
+    with tracking_errors(store.uri, f"look for the run {word}"):
+        experiments = _experiments(store)
+        latest = [] if word != "last" else list(search(store, experiments, WHOLE, NEWEST_FIRST, most=1))
+        found = latest or _called(store, experiments, word)
+        if not found:
+            latest = list(search(store, experiments, WHOLE, NEWEST_FIRST, most=3))
     if not found:
-        latest = ", ".join(f"{run.info.run_id[:8]} ({run.info.run_name})" for run in whole[:3])
-        raise TrackingError(f"there is no run {word} in {shown}; the latest are: {latest or 'none'}")
+        named = ", ".join(f"{run.run_id[:8]} ({run.run_name})" for run in latest)
+        raise TrackingError(f"there is no run {word} in {shown}; the latest are: {named or 'none'}")
     if len(found) > 1:
-        named = ", ".join(run.info.run_id[:8] for run in found[:5])
-        raise TrackingError(f"{len(found)} runs in {shown} are called {word}; name one by its id: {named}")
-    return _recorded(found[0], store)
+        named = ", ".join(run.run_id[:8] for run in found[:5])
+        n_runs = len(found) if len(found) <= MOST_NAMED else f"more than {MOST_NAMED}"
+        raise TrackingError(f"{n_runs} runs in {shown} are called {word}; name one by its id: {named}")
+    return found[0]
 
 
-def _recorded(run: Any, store: Store) -> Recorded:
-    data = run.data
+def find_runs(
+    options: Tracking, project: Path, *, where: str = "", status: str = "", with_nested: bool = True,
+    sort_by: str = "", most: int | None = None,
+) -> list[Recorded]:  # fmt: skip
+    """Find runs in all experiments, newest first.
+
+    Args:
+        options: which store.
+        project: the folder that holds train.py.
+        where: a filter in MLflow's words, such as "params.seed = '1'"; empty takes all.
+        status: as MLflow has it; empty takes any.
+        with_nested: whether those that are nested in others are taken too.
+        sort_by: a metric, the highest of which come first instead.
+        most: how many at most; None takes all.
+
+    Raises:
+        ConfigError: the filter is none.
+        TrackingError: the store fails.
+    """
+    store = open_store(options.uri, project, options.timeout_seconds)
+    # MLflow joins what it is asked for by "and", and knows nothing else.
+    asked = [f"attributes.status = '{status}'" if status else "", "" if with_nested else NOT_NESTED, where]
+    order = f"metrics.`{sort_by}` DESC" if sort_by else NEWEST_FIRST
+    with tracking_errors(store.uri, "look for runs"):
+        experiments = _experiments(store)
+        _refuse_wrong(store, experiments, where)
+        return list(search(store, experiments, " and ".join(filter(None, asked)), order, most))
+
+
+def runs_by_id(store: Store, run_ids: Iterable[str]) -> dict[str, Recorded]:
+    """Id -> run, for those of some ids that are there."""
+    quoted = ", ".join(f"'{run_id}'" for run_id in sorted(set(run_ids)))
+    if not quoted:
+        return {}
+    with tracking_errors(store.uri, "look for runs"):
+        found = search(store, _experiments(store), f"attributes.run_id IN ({quoted})", NEWEST_FIRST)
+        return {run.run_id: run for run in found}
+
+
+def _called(store: Store, experiments: Mapping[str, str], word: str) -> list[Recorded]:
+    """The run of an id; without one, those of a name and those whose ids begin so: one more than can be named."""
+    most = MOST_NAMED + 1
+    found: list[Recorded] = []
+    if re.fullmatch("[0-9a-f]{32}", word):
+        found = list(search(store, experiments, f"attributes.run_id = '{word}'", NEWEST_FIRST))
+    if found:
+        return found
+    if re.fullmatch(f"[0-9a-f]{{{FEWEST_CHARACTERS},31}}", word):
+        found = list(search(store, experiments, f"attributes.run_id LIKE '{word}%'", NEWEST_FIRST, most))
+    # MLflow's texts know no escape; a quote in a name is looked for as any one character.
+    like = f"LIKE '{word.replace(chr(39), '_')}'" if "'" in word else f"= '{word}'"
+    n_asked = None if "'" in word else most
+    of_the_name = search(store, experiments, f"attributes.run_name {like}", NEWEST_FIRST, n_asked)
+    found += islice((run for run in of_the_name if run.run_name == word), most)
+    return list({run.run_id: run for run in found}.values())
+
+
+def _refuse_wrong(store: Store, experiments: Mapping[str, str], where: str) -> None:
+    """Asked by itself, so that what MLflow says of a filter speaks of nothing that the user has not written."""
+    from mlflow.exceptions import MlflowException
+
+    if not where:
+        return
+    try:
+        list(search(store, experiments, where, NEWEST_FIRST, most=1))
+    except MlflowException as error:
+        if error.error_code != "INVALID_PARAMETER_VALUE":
+            raise
+        raise ConfigError(
+            f"MLflow does not take the filter {where} ({one_line(error.message)}); write it like this:"
+            ' params.head.name = "small" and metrics."gain/f1_weighted" > 0'
+        ) from error
+
+
+def _experiments(store: Store) -> dict[str, str]:
+    """Id -> name, of all that are not deleted."""
+    found: dict[str, str] = {}
+    token = None
+    while True:
+        page = store.client.search_experiments(page_token=token)
+        found |= {str(each.experiment_id): str(each.name) for each in page}
+        if not (token := page.token):
+            return found
+
+
+def search(
+    store: Store, experiments: Mapping[str, str], wanted: str, order: str, most: int | None = None
+) -> Iterator[Recorded]:
+    """The runs of some experiments that fit, page by page; what is not gone through is not asked for.
+
+    Args:
+        store: where they stand.
+        experiments: id -> name.
+        wanted: in MLflow's words; empty takes all.
+        order: likewise.
+        most: how many at most; None takes all.
+    """
+    token = None
+    while experiments:
+        n_asked = PAGE if most is None else min(PAGE, most)
+        page = store.client.search_runs(
+            list(experiments), wanted, max_results=n_asked, order_by=[order], page_token=token
+        )
+        yield from (_recorded(each, experiments, store) for each in page)
+        token, most = page.token, most and most - len(page)
+        if not token or most == 0:
+            return
+
+
+def _recorded(run: Any, experiments: Mapping[str, str], store: Store) -> Recorded:
+    info, data = run.info, run.data
     return Recorded(
-        run.info.run_id, run.info.run_name or "", run.info.status, data.params, data.metrics, data.tags, store
-    )
+        info.run_id, info.run_name or "", info.status, data.params, data.metrics, data.tags, store,
+        _time(info.start_time or 0), _time(info.end_time) if info.end_time else None,
+        info.experiment_id, experiments[info.experiment_id], info.artifact_uri,
+    )  # fmt: skip
+
+
+def _time(milliseconds: int) -> datetime:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)

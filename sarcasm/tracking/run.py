@@ -11,28 +11,38 @@ from __future__ import annotations
 import getpass
 import json
 import logging
-import math
 import os
 import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from sarcasm.errors import SarcasmError, TrackingError
-from sarcasm.tracking.failures import one_line, tracking_errors
+from sarcasm.tracking.failures import is_refusal, one_line, tracking_errors
 from sarcasm.tracking.interrupts import Terminated, endings_raise, endings_wait
-from sarcasm.tracking.metrics import Gatherer, Point, append_to_sqlite
+from sarcasm.tracking.metrics import Gatherer, Point
+from sarcasm.tracking.operations import Batch, Begin, End, Files, Input
 from sarcasm.tracking.options import Tracking
-from sarcasm.tracking.processes import end_orphans, this_process
-from sarcasm.tracking.store import Store, open_store
+from sarcasm.tracking.processes import BEAT_SECONDS, HEARTBEAT, end_orphans, this_process
+from sarcasm.tracking.processes import now as heartbeat
+from sarcasm.tracking.recorded import ATTEMPT, Recorded
+from sarcasm.tracking.recorders import Direct, Recorder, Spooled
+from sarcasm.tracking.spool import Entry, n_left
+from sarcasm.tracking.store import Store, reach_store
+from sarcasm.tracking.surroundings import environment, lock_hash, uncommitted
+from sarcasm.tracking.ticker import Ticker
 
 LONGEST_PARAM, LONGEST_TAG = 6000, 8000  # characters that MLflow keeps of a value; it drops the rest without a word
 LONGEST_ERROR = 500
-PARENT_VARIABLE = "SARCASM_PARENT_RUN"
-"""Environment variable that holds the id of the run that new runs are nested in."""
+PARENT_VARIABLE, ATTEMPT_VARIABLE = "SARCASM_PARENT_RUN", "SARCASM_SWEEP_ATTEMPT"
+"""Environment variables of a sweep's jobs: the run that they are nested in, and which call of the sweep it is."""
+STEPPED = ("train/", "validation/loss")
+"""Beginnings of the metrics that have a value a step."""
 DIGEST_CHARACTERS = 32  # of a dataset; MLflow takes 36 at most
 
 logger = logging.getLogger(__name__)
@@ -40,8 +50,9 @@ logger = logging.getLogger(__name__)
 
 @contextmanager
 def start(
-    options: Tracking, project: Path, *, run_name: str, params: Mapping[str, object], tags: Mapping[str, str]
-) -> Iterator[Tracked]:
+    options: Tracking, project: Path, *, run_name: str, params: Mapping[str, object], tags: Mapping[str, str],
+    again: str = "",
+) -> Iterator[Tracked]:  # fmt: skip
     """Record what happens within the block as a run.
 
     Args:
@@ -50,45 +61,60 @@ def start(
         run_name: what the run is called unless `options.run_name` says it; MLflow makes a name up where both are empty.
         params: what the run is made of, by dotted keys; recorded as text, and in full as `params.json`.
         tags: further tags; they win over those that are set here.
+        again: the id of a run of the same options that was cut short and is taken up; empty for a new one. Steps that
+            it has are not recorded twice.
 
     Yields:
         The open run.
 
     Raises:
         TrackingError: the store cannot be opened or written to. Metrics that could not be sent lie in the file that the
-            message names.
+            message names. A server that does not answer raises only with `on_failure=fail`.
         Terminated: SIGTERM or SIGHUP came, while this is the main thread and nobody else handles them.
     """
     with endings_raise():
-        store = open_store(options.uri, project, options.timeout_seconds)
-        experiment_id = store.experiment_id(options.experiment)
-        with tracking_errors(store.uri, "record a run"):
-            end_orphans(store.client, experiment_id)
-        run_name = options.run_name or run_name
-        parent = os.environ.get(PARENT_VARIABLE, "")
-        with _recorded(store, experiment_id, options, project, run_name, params, tags, parent) as tracked:
+        store = reach_store(options, project)
+        if store.is_reached:
+            with _may_wait(store, options), tracking_errors(store.uri, "record a run"):
+                end_orphans(store.client, store.experiment_id(options.experiment))
+            if store.is_server and (n := n_left(project)):
+                logger.info("%d runs wait in outputs/spool; send them with: sarcasm runs sync", n)
+        own_tags = _source_tags(project) | {"environment.lock": lock_hash(project)}
+        if attempt := os.environ.get(ATTEMPT_VARIABLE):
+            own_tags[ATTEMPT] = attempt
+        own_tags |= dict(tags)
+        begin = Begin(
+            options.experiment, options.run_name or run_name, _now(), own_tags, os.environ.get(PARENT_VARIABLE, ""),
+            again,
+        )  # fmt: skip
+        with _recorded(store, options, project, begin, params) as tracked:
             yield tracked
 
 
 @contextmanager
 def _recorded(
-    store: Store, experiment_id: str, options: Tracking, project: Path, run_name: str,
-    params: Mapping[str, object], tags: Mapping[str, str], parent: str,
+    store: Store, options: Tracking, project: Path, begin: Begin, params: Mapping[str, object],
+    within: Recorder | None = None,
 ) -> Iterator[Tracked]:  # fmt: skip
-    """A run of MLflow that ends as the block does; nested in another where `parent` names one."""
-    with tracking_errors(store.uri, "record a run"):
-        own_tags = this_process().tags() | _source_tags(project)
-        if parent:
-            own_tags["mlflow.parentRunId"] = parent
-        run = store.client.create_run(experiment_id, tags=own_tags | _cut_tags(tags), run_name=run_name or None)
-    tracked = Tracked(store, experiment_id, run.info.run_id, run.info.run_name, options, project)
-    recorder = os.getpid()
+    """A run of MLflow that ends as the block does; `within` records the one that it is nested in."""
+    begin = replace(begin, tags=_cut_tags(this_process().tags() | dict(begin.tags)))
+    earlier = _earlier_of(store, begin.run_id) if begin.run_id else _Earlier()
+    recorder: Recorder
+    if options.may_wait(store.is_server):
+        outer = within if isinstance(within, Spooled) else None
+        recorder = Spooled(store, project, begin, options.timeout_seconds, outer)
+    else:
+        recorder = Direct(store, begin)
+    tracked = Tracked(store, recorder, begin, options, project, earlier)
+    process = os.getpid()
     try:
         tracked._log_params(params)
         yield tracked
     except BaseException as error:
-        if os.getpid() == recorder:  # in a fork that unwinds this block, the run goes on elsewhere
+        if os.getpid() == process:  # in a fork that unwinds this block, the run goes on elsewhere
             _end_after(error, tracked, project)
+        with suppress(AttributeError):
+            error.run_id = tracked.run_id  # type: ignore[attr-defined]  # where it is recorded already
         raise
     with endings_wait():
         tracked._end("FINISHED", project)
@@ -98,35 +124,63 @@ class Tracked:
     """An open run of MLflow.
 
     Attributes:
-        run_id: its id.
-        run_name: its name.
-        experiment_id: the experiment's.
-        where: how to look at it: a command, or the run's address.
+        run_name: its name; empty where MLflow makes one up.
     """
 
     def __init__(
-        self, store: Store, experiment_id: str, run_id: str, run_name: str, options: Tracking, project: Path
+        self, store: Store, recorder: Recorder, begin: Begin, options: Tracking, project: Path, earlier: _Earlier
     ) -> None:
-        self.run_id, self.run_name, self.experiment_id = run_id, run_name, experiment_id
-        self._options, self._project = options, project
-        self.where = store.where(experiment_id, run_id)
-        self._store, self._client = store, store.client
-        self._metrics = Gatherer(self._send, options.flush_metrics, options.flush_seconds)
-        self._seconds: dict[str, float] = {}
+        self.run_name, self._earlier = begin.run_name, earlier
+        self._begin, self._options, self._project = begin, options, project
+        self._store, self._recorder = store, recorder
+        self._seconds = dict(earlier.seconds)
+        self._beaten_at = time.monotonic()
+        self._metrics = Gatherer(
+            self._send, options.flush_metrics, options.flush_seconds, earlier.steps, lambda: self._ticker.wake()
+        )
+        self._ticker = Ticker(self._tick, options.flush_seconds / 2)
+
+    @property
+    def run_id(self) -> str:
+        """Its id, which a server that was never reached has not given it yet."""
+        return self._recorder.run_id
+
+    @property
+    def reference(self) -> str:
+        """What runs nested in it name it by, in whatever process they are."""
+        return self._recorder.reference
+
+    @property
+    def where(self) -> str:
+        """How to look at it: a command, or the run's address."""
+        return self._store.where(self._options.experiment, self.run_id)
+
+    def recorded(self, metrics: Mapping[str, float]) -> Recorded:
+        """The run as it will stand in the store once it has finished.
+
+        Args:
+            metrics: what it is worth.
+        """
+        begun = datetime.fromtimestamp(self._begin.started / 1000, UTC)
+        return Recorded(
+            self.run_id, self.run_name, "FINISHED", {}, metrics, self._begin.tags, self._store, begun,
+            datetime.now(UTC),
+        )  # fmt: skip
 
     def child(
         self, run_name: str, params: Mapping[str, object], tags: Mapping[str, str]
     ) -> AbstractContextManager[Tracked]:
-        """A run nested in this one, for the block.
+        """A run nested in this one, for the block; the same one as before, where this one was taken up.
 
         Args:
             run_name: what it is called.
             params: what it is made of, by dotted keys.
             tags: further tags.
         """
-        return _recorded(
-            self._store, self.experiment_id, self._options, self._project, run_name, params, tags, self.run_id
-        )
+        again = self._earlier.nested.get(run_name, "")
+        own_tags = {**_source_tags(self._project), **tags}
+        begin = Begin(self._options.experiment, run_name, _now(), own_tags, self.reference, again)
+        return _recorded(self._store, self._options, self._project, begin, params, self._recorder)
 
     def log_step(self, step: int, metrics: Mapping[str, float]) -> None:
         """Log the metrics of a step; they are sent together with others.
@@ -139,7 +193,7 @@ class Tracked:
 
     def log_metrics(self, metrics: Mapping[str, float]) -> None:
         """Log metrics that belong to the whole run."""
-        self._metrics.add(0, metrics)
+        self._metrics.add(0, {key: value for key, value in metrics.items() if self._earlier.values.get(key) != value})
 
     @contextmanager
     def time(self, stage: str) -> Iterator[None]:
@@ -152,15 +206,14 @@ class Tracked:
 
     def log_tags(self, tags: Mapping[str, str]) -> None:
         """Set tags; a tag that is there already gets the new value."""
-        from mlflow.entities import RunTag
-
-        with tracking_errors(self._store.uri, "set tags"):
-            self._client.log_batch(self.run_id, tags=[RunTag(key, value) for key, value in _cut_tags(tags).items()])
+        self._recorder.record(Batch(tags=_cut_tags(tags)), "set tags")
 
     def log_text(self, text: str, artifact_path: str) -> None:
         """Keep a text as an artifact, in UTF-8."""
-        with tracking_errors(self._store.uri, f"keep {artifact_path}"):
-            self._client.log_text(self.run_id, text, artifact_path)
+        folder, _, name = artifact_path.rpartition("/")
+        with tempfile.TemporaryDirectory() as temporary:
+            Path(temporary, name).write_text(text, encoding="utf-8")
+            self._recorder.record(Files(temporary, folder), f"keep {artifact_path}")
 
     def log_json(self, content: object, artifact_path: str) -> None:
         """Keep what JSON can hold as an artifact, anything else as text."""
@@ -168,8 +221,13 @@ class Tracked:
 
     def log_folder(self, folder: Path) -> None:
         """Keep copies of what a folder holds as artifacts."""
-        with tracking_errors(self._store.uri, f"keep {folder}"):
-            self._client.log_artifacts(self.run_id, str(folder))
+        self._recorder.record(Files(str(folder)), f"keep {folder}")
+
+    def log_surroundings(self) -> None:
+        """Keep what the run is surrounded by: machine, packages, changes to the code that no commit holds."""
+        self.log_json(environment(), "environment.json")
+        if patch := uncommitted(self._project):
+            self.log_text(patch, "uncommitted.patch")
 
     def log_dataset(self, name: str, fingerprint: str, source: str, n_rows: int) -> None:
         """Say what the run was trained on.
@@ -181,55 +239,48 @@ class Tracked:
             source: where it was read from.
             n_rows: utterances in it.
         """
-        from mlflow.entities import Dataset, DatasetInput, InputTag
-
-        dataset = Dataset(
-            name=name,
-            digest=fingerprint.rpartition(":")[2][:DIGEST_CHARACTERS],
-            source_type="local",
-            source=json.dumps({"uri": source}),
-            profile=json.dumps({"num_rows": n_rows, "fingerprint": fingerprint}),
+        dataset = Input(
+            name,
+            fingerprint.rpartition(":")[2][:DIGEST_CHARACTERS],
+            json.dumps({"uri": source}),
+            json.dumps({"num_rows": n_rows, "fingerprint": fingerprint}),
         )
-        with tracking_errors(self._store.uri, f"name the dataset {name}"):
-            context = [InputTag("mlflow.data.context", "training")]
-            self._client.log_inputs(self.run_id, [DatasetInput(dataset, context)])
+        self._recorder.record(dataset, f"name the dataset {name}")
 
-    def log_model(self, folder: Path, shape: Sequence[int], artifact_path: str = "model") -> str:
+    def log_model(self, folder: Path, shape: Sequence[int], artifact_path: str = "model") -> None:
         """Keep the fitted model among the run's artifacts, as MLflow loads and serves it.
 
         Args:
             folder: holds `saved_model/` and maybe `transform.npz`; see `sarcasm.tracking.served_model`.
             shape: of a row of what it takes, such as (128,).
             artifact_path: where among the artifacts.
-
-        Returns:
-            The uri that `mlflow.pyfunc.load_model` takes.
         """
         from sarcasm.tracking.model import save_for_mlflow
 
-        with tracking_errors(self._store.uri, "keep the model"), tempfile.TemporaryDirectory() as temporary:
+        with tempfile.TemporaryDirectory() as temporary:
             saved = Path(temporary) / "model"
-            save_for_mlflow(folder, saved, shape)
-            self._client.log_artifacts(self.run_id, str(saved), artifact_path)
-        return f"runs:/{self.run_id}/{artifact_path}"
+            with tracking_errors(self._store.uri, "keep the model"):
+                save_for_mlflow(folder, saved, shape)
+            self._recorder.record(Files(str(saved), artifact_path), "keep the model")
 
     def _log_params(self, params: Mapping[str, object]) -> None:
-        from mlflow.entities import Param
-
         texts = {key: str(value) for key, value in params.items()}
-        with tracking_errors(self._store.uri, "record the options"):
-            # The client sends them by hundreds, as many as a server takes at once.
-            cut = {key: _cut(text, LONGEST_PARAM, "the whole is in params.json") for key, text in texts.items()}
-            self._client.log_batch(self.run_id, params=[Param(key, text) for key, text in cut.items()])
+        cut = {key: _cut(text, LONGEST_PARAM, "the whole is in params.json") for key, text in texts.items()}
+        # One that is taken up has them, and MLflow lets none be changed.
+        if cut and not self._begin.run_id:
+            self._recorder.record(Batch(params=cut), "record the options")
         self.log_json(dict(params), "params.json")
 
     def _send(self, points: Sequence[Point]) -> None:
-        from mlflow.entities import Metric
+        self._recorder.record(Batch(points), "record metrics")
 
-        with tracking_errors(self._store.uri, "record metrics"):
-            database = self._store.database
-            if database is None or not append_to_sqlite(database, self.run_id, points):
-                self._client.log_batch(self.run_id, metrics=[Metric(*point) for point in points])
+    def _tick(self) -> None:
+        self._metrics.tick(is_time=True)
+        self._recorder.tick()
+        if time.monotonic() - self._beaten_at > BEAT_SECONDS:
+            self._beaten_at = time.monotonic()
+            with suppress(TrackingError):  # the next may come through
+                self._recorder.record(Batch(tags={HEARTBEAT: heartbeat()}), "set tags")
 
     def _end(self, status: str, project: Path, error: str = "") -> None:
         """Send what is left and set the status.
@@ -237,27 +288,42 @@ class Tracked:
         Raises:
             TrackingError: the store does not take it.
         """
+        self._ticker.stop()
         self.log_metrics({f"time/{stage}": seconds for stage, seconds in self._seconds.items()})
+        # A clock that was set back must not let a run end before it began.
+        end = End(status, max(_now(), self._begin.started), one_line(error, LONGEST_ERROR) if error else "")
         try:
             self._metrics.flush()
         except TrackingError as failure:
-            kept = _keep_unsent(self._metrics.points, self.run_id, project)
-            unsent = TrackingError(
-                f"{failure}; {len(self._metrics.points)} metrics of run {self.run_id} are left in {kept}"
-            )
-            self._set_status("FAILED" if status == "FINISHED" else status, error or str(failure), is_needed=False)
-            raise unsent from failure
-        self._set_status(status, error, is_needed=True)
+            status = "FAILED" if status == "FINISHED" else status
+            end = replace(end, status=status, error=end.error or one_line(str(failure), LONGEST_ERROR))
+            left = self._keep_unsent(end, project)
+            with suppress(TrackingError):
+                self._recorder.end(end)
+            raise TrackingError(f"{failure}; {left}") from failure
+        self._recorder.end(end)
 
-    def _set_status(self, status: str, error: str, *, is_needed: bool) -> None:
-        try:
-            with tracking_errors(self._store.uri, f"end run {self.run_id}"):
-                if error:
-                    self._client.set_tag(self.run_id, "error", one_line(error, LONGEST_ERROR))
-                self._client.set_terminated(self.run_id, status)
-        except TrackingError:
-            if is_needed:
-                raise
+    def _keep_unsent(self, end: End, project: Path) -> str:
+        """Put metrics that the store did not take into the spool, where there is room; says where they are.
+
+        Raises:
+            TrackingError: there is no room anywhere.
+        """
+        points = self._metrics.points
+        said = f"{len(points)} metrics of run {self.run_id}"
+        begin = replace(self._begin, tags={}, run_id=self.run_id)
+        folders = (project, Path(tempfile.gettempdir()))
+        for folder in folders:
+            try:
+                entry = Entry.new(folder, self._store.uri, begin, [Batch(points), end])
+            except OSError:
+                continue
+            entry.close(is_done=False)
+            elsewhere = "" if folder == project else f" {entry.folder}"
+            return f"{said} are kept in {entry.folder}; send them with: sarcasm runs sync{elsewhere}"
+        raise TrackingError(
+            f"{said} are lost: neither the store nor {folders[0]} nor {folders[1]} takes them; free some space"
+        )
 
 
 def _end_after(error: BaseException, tracked: Tracked, project: Path) -> None:
@@ -280,31 +346,52 @@ def _end_after(error: BaseException, tracked: Tracked, project: Path) -> None:
         logger.warning("%s", failure)
 
 
-def _keep_unsent(points: Sequence[Point], run_id: str, project: Path) -> Path:
-    """Write points where there is room: one JSON object a line; what JSON has no number for is a text.
+@contextmanager
+def _may_wait(store: Store, options: Tracking) -> Iterator[None]:
+    """Let what could be asked later pass, where a server fails that may be told later."""
+    try:
+        yield
+    except TrackingError as error:
+        if not options.may_wait(store.is_server) or is_refusal(error):
+            raise
+        logger.warning("%s", error)
 
-    Raises:
-        TrackingError: there is no room anywhere.
+
+@dataclass(frozen=True)
+class _Earlier:
+    """What a run that is taken up has already.
+
+    Attributes:
+        steps: metric -> the last step of it, of those that have a value a step.
+        values: metric -> its value, of the others.
+        seconds: stage -> seconds that it took.
+        nested: name -> id of the runs nested in it.
     """
-    lines = [
-        json.dumps({**point._asdict(), "value": point.value if math.isfinite(point.value) else str(point.value)})
-        for point in points
-    ]
-    folders = (project / "outputs", Path(tempfile.gettempdir()))
-    for folder in folders:
-        path = folder / f"unsent_metrics_{run_id}.jsonl"
-        try:
-            folder.mkdir(exist_ok=True)
-            path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-        except OSError:
-            with suppress(OSError):
-                path.unlink()  # what fitted of it
-            continue
-        return path
-    raise TrackingError(
-        f"{len(points)} metrics of run {run_id} are lost: neither the store nor {folders[0]} nor {folders[1]} takes"
-        " them; free some space"
-    )
+
+    steps: Mapping[str, int] = field(default_factory=dict)
+    values: Mapping[str, float] = field(default_factory=dict)
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    nested: Mapping[str, str] = field(default_factory=dict)
+
+
+def _earlier_of(store: Store, run_id: str) -> _Earlier:
+    with tracking_errors(store.uri, f"take up run {run_id}"):
+        run = store.client.get_run(run_id)
+        values = {key: value for key, value in run.data.metrics.items() if not key.startswith(STEPPED)}
+        steps = {
+            key: max(point.step for point in store.client.get_metric_history(run_id, key))
+            for key in run.data.metrics.keys() - values.keys()
+        }
+        nested = store.client.search_runs(
+            [run.info.experiment_id], f"tags.`mlflow.parentRunId` = '{run_id}'",
+            order_by=["attributes.start_time ASC"], max_results=10_000,
+        )  # fmt: skip
+    seconds = {key.removeprefix("time/"): value for key, value in values.items() if key.startswith("time/")}
+    return _Earlier(steps, values, seconds, {each.info.run_name: each.info.run_id for each in nested})
+
+
+def _now() -> int:
+    return time.time_ns() // 1_000_000
 
 
 def _cut_tags(tags: Mapping[str, str]) -> dict[str, str]:

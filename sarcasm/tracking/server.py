@@ -9,7 +9,7 @@ import urllib.error
 import urllib.request
 from urllib.parse import urlsplit
 
-from sarcasm.errors import TrackingError
+from sarcasm.errors import TrackingError, UnreachedError
 from sarcasm.tracking.failures import ELSEWHERE, without_password
 
 TRIES = 3
@@ -27,7 +27,8 @@ def await_server(uri: str, timeout_seconds: float) -> None:
         timeout_seconds: of all tries together.
 
     Raises:
-        TrackingError: nobody answers in time, or the address is no address.
+        UnreachedError: nobody answers in time.
+        TrackingError: the address is no address.
     """
     shown = without_password(uri)
     try:
@@ -53,7 +54,7 @@ def await_server(uri: str, timeout_seconds: float) -> None:
             return
         except (OSError, http.client.HTTPException) as error:
             if not tries_left or deadline - time.monotonic() < PAUSE_SECONDS:
-                raise TrackingError(
+                raise UnreachedError(
                     f"tracking server {shown} does not answer ({_reason(error)}); start it {ELSEWHERE}"
                 ) from error
         time.sleep(PAUSE_SECONDS)

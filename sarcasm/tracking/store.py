@@ -8,15 +8,17 @@ hold: the file belongs on a local disk, not on a network file system; for many m
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import re
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sarcasm.errors import TrackingError
+from sarcasm.errors import TrackingError, UnreachedError
 from sarcasm.tracking.failures import tracking_errors, without_password
+from sarcasm.tracking.options import Tracking
 from sarcasm.tracking.runtime import load_mlflow
 from sarcasm.tracking.server import await_server
 from sarcasm.tracking.sqlite import PREFIX, open_database, path_of, uri_of
@@ -28,6 +30,10 @@ FILE_NAME = "mlflow.db"
 KIND = {"mlflow.experimentKind": "custom_model_development"}
 """Makes MLflow's page open on curves and scores instead of on traces of language models."""
 
+logger = logging.getLogger(__name__)
+_said: set[str] = set()
+"""What was said of servers that do not answer, which need not be said for each run."""
+
 
 @dataclass(frozen=True)
 class Store:
@@ -38,12 +44,21 @@ class Store:
         database: the SQLite file, or None where the store is a server.
         is_default: whether a bare `mlflow ui` in the project shows it.
         client: MLflow's client of it.
+        is_reached: whether it answered when it was opened.
+        experiment_ids: name -> id of experiments that were asked for.
     """
 
     uri: str
     database: Path | None
     is_default: bool
     client: MlflowClient
+    is_reached: bool = True
+    experiment_ids: dict[str, str] = field(default_factory=dict, compare=False, repr=False)
+
+    @property
+    def is_server(self) -> bool:
+        """Whether it is a server, which may be slow or down for a while."""
+        return self.database is None
 
     def experiment_id(self, name: str) -> str:
         """The id of an experiment, which is made if there is none of that name; several processes may ask at once.
@@ -51,6 +66,11 @@ class Store:
         Raises:
             TrackingError: it was deleted, or the store fails.
         """
+        if name not in self.experiment_ids:
+            self.experiment_ids[name] = self._experiment_id(name)
+        return self.experiment_ids[name]
+
+    def _experiment_id(self, name: str) -> str:
         from mlflow.exceptions import MlflowException
 
         with tracking_errors(self.uri, f"open the experiment {name}"):
@@ -72,10 +92,14 @@ class Store:
             )
         return str(experiment.experiment_id)
 
-    def where(self, experiment_id: str, run_id: str) -> str:
+    def where(self, experiment: str, run_id: str) -> str:
         """How to look at a run: a command that opens MLflow's page, or the run's address on the server."""
         if self.database is None:
-            return f"{without_password(self.uri).rstrip('/')}/#/experiments/{experiment_id}/runs/{run_id}"
+            address = without_password(self.uri).rstrip("/")
+            try:
+                return f"{address}/#/experiments/{self.experiment_id(experiment)}/runs/{run_id}"
+            except TrackingError:
+                return f"{address}, once sarcasm runs sync has sent it"
         if self.is_default and self.database.parent == Path.cwd():
             return "make ui, or mlflow ui"  # by itself it looks for mlflow.db where it is started
         return f"mlflow ui --backend-store-uri {shlex.quote(self.uri)}"
@@ -102,7 +126,7 @@ def open_store(uri: str, project: Path, timeout_seconds: float) -> Store:
         TrackingError: no such store, or it cannot be written to or reached; the message names the uri and what to do.
     """
     default = Path(os.path.realpath(project / FILE_NAME))
-    uri = uri or os.environ.get("MLFLOW_TRACKING_URI", "") or uri_of(default)
+    uri = chosen(uri, project)
     if uri.startswith(("http://", "https://")):
         _be_patient_for(timeout_seconds)
         await_server(uri, timeout_seconds)
@@ -112,6 +136,35 @@ def open_store(uri: str, project: Path, timeout_seconds: float) -> Store:
     uri = uri_of(database)
     with tracking_errors(uri, "record runs"):
         return Store(uri, database, database == default, open_database(database))
+
+
+def chosen(uri: str, project: Path) -> str:
+    """The uri that counts: the one that is given, or MLFLOW_TRACKING_URI, or the project's own file."""
+    return uri or os.environ.get("MLFLOW_TRACKING_URI", "") or uri_of(Path(os.path.realpath(project / FILE_NAME)))
+
+
+def is_there(uri: str, project: Path) -> bool:
+    """Whether a store may hold anything: a server may, a file that is not made yet does not."""
+    uri = chosen(uri, project)
+    return not uri.startswith(PREFIX) or path_of(uri).exists()
+
+
+def reach_store(options: Tracking, project: Path) -> Store:
+    """Open the store that a run is to be recorded in; a server that does not answer now may be told later.
+
+    Raises:
+        TrackingError: see `open_store`.
+    """
+    try:
+        return open_store(options.uri, project, options.timeout_seconds)
+    except UnreachedError as error:
+        if not options.may_wait(is_server=True):
+            raise
+        if str(error) not in _said:
+            logger.warning("%s", error)
+            _said.add(str(error))
+        uri = chosen(options.uri, project)
+        return Store(uri, None, False, load_mlflow().MlflowClient(uri, registry_uri=uri), is_reached=False)
 
 
 def folder_name(experiment: str) -> str:

@@ -1,0 +1,146 @@
+"""What the commands of `sarcasm` have in common: how words are read, and how a wrong one is told.
+
+Everything wrong with a command line is one line that names the nearest right word, with exit status 2.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from sarcasm import console
+from sarcasm.config import compose, did_you_mean, parse
+from sarcasm.errors import ConfigError
+
+if TYPE_CHECKING:
+    from sarcasm.tracking import Tracking
+
+LISTS = ("only", "runs", "metric", "by", "folders")
+"""Arguments that take whatever follows them, and so also options that stand there."""
+
+
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line, like everything else here; what was given tells the innermost in `parser`."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.set_defaults(parser=self)
+
+    def error(self, message: str) -> NoReturn:
+        """See `argparse.ArgumentParser.error`."""
+        console.print_error(f"{re.sub('^argument [A-Z]+: ', '', message)}; see {self.prog} --help")
+        sys.exit(console.WRONG_CONFIG)
+
+
+def read(parser: Parser, words: Sequence[str]) -> argparse.Namespace:
+    """Read a command line.
+
+    Args:
+        parser: of the program; see `add_commands`.
+        words: without the program's name.
+
+    Returns:
+        What was given; OPTION=VALUE, wherever it stood, in `overrides`.
+    """
+    _refuse_unknown(parser, words)
+    parsed, others = parser.parse_known_args(words)
+    # Options may stand before and after flags.
+    for name in LISTS:
+        given = getattr(parsed, name)
+        others += [word for word in given if "=" in word]
+        given[:] = [word for word in given if "=" not in word]
+    if flags := [word for word in others if "=" not in word or word.startswith("-")]:
+        parsed.parser.error(f"there is no {flags[0]}{_meant(flags[0], parsed.parser)}")
+    parsed.overrides += others
+    if len(parsed.runs) < parsed.n_runs:
+        parser.error(f"{parsed.n_runs} runs are needed, and {len(parsed.runs) or 'none'} is named")
+    return parsed
+
+
+def add_commands(parser: Parser, noun: str) -> argparse._SubParsersAction[Parser]:
+    """Let a command have commands.
+
+    Args:
+        parser: of the command.
+        noun: what they are called where one is wrong: command, action.
+    """
+    commands: argparse._SubParsersAction[Parser] = parser.add_subparsers(required=True, metavar=noun.upper())
+    parser.set_defaults(commands=commands.choices, noun=noun)
+    return commands
+
+
+def add_runs(command: Parser, how_many: str, nargs: str | int) -> None:
+    """Let a command be told which runs, and which store they stand in."""
+    command.add_argument(
+        "runs", nargs=nargs, metavar="RUN", help=f"{how_many}: an id, the beginning of one, a run's name, or last"
+    )
+    add_store(command)
+
+
+def add_store(command: Parser) -> None:
+    """Let a command be told which store."""
+    command.set_defaults(overrides=[], config="config")
+    command.epilog = "tracking.uri=... names another store."
+
+
+def store_options(parsed: argparse.Namespace, *others: str) -> tuple[Tracking, list[str]]:
+    """The options that say which store, and those others that were given; beginnings of their names are in `others`."""
+    store = [word for word in parsed.overrides if word.startswith("tracking")]
+    rest = [word for word in parsed.overrides if word not in store]
+    if wrong := [word for word in rest if not word.startswith(others)]:
+        allowed = " and ".join(f"{name}..." for name in ("tracking.", *others))
+        raise ConfigError(f"{wrong[0]}: a recorded run is what it is; only {allowed} can be given here")
+    return parse(compose("config", store)).tracking, rest
+
+
+def one_of(what: str, known: Sequence[str]) -> Callable[[str], str]:
+    """A word that is one of some; what they are is said where it is none."""
+
+    def checked(word: str) -> str:
+        if word not in known:
+            raise argparse.ArgumentTypeError(no_such(what, word, known))
+        return word
+
+    return checked
+
+
+def number_of(kind: Callable[[str], float], least: int = 0) -> Callable[[str], float]:
+    """A number from some on; whole, where the kind is `int`."""
+
+    def checked(word: str) -> float:
+        try:
+            number = kind(word)
+        except ValueError:
+            number = least - 1
+        if not least <= number < float("inf"):
+            what = "whole number" if kind is int else "number"
+            raise argparse.ArgumentTypeError(f"a {what} of {least} or more is needed, not {word}")
+        return number
+
+    return checked
+
+
+def no_such(what: str, word: str, known: Sequence[str]) -> str:
+    """That a word is wrong, the nearest right one, and all of them."""
+    return f"there is no {what} {word}{did_you_mean(word, list(known))} (choose from {', '.join(known)})"
+
+
+def _refuse_unknown(parser: Parser, words: Sequence[str]) -> None:
+    """Argparse would look at the flags first, and take those of a wrong command for the mistake."""
+    known, noun = parser.get_default("commands"), parser.get_default("noun")
+    position = next((number for number, word in enumerate(words) if not word.startswith("-")), None)
+    if known is None or position is None:
+        return
+    if words[position] not in known:
+        parser.error(no_such(noun, words[position], list(known)))
+    _refuse_unknown(known[words[position]], words[position + 1 :])
+
+
+def _meant(flag: str, command: Parser) -> str:
+    flags = ["--help", *re.findall(r"--[a-z-]+", command.format_usage())]
+    if flag in flags:
+        return " before the command; write it after"
+    return did_you_mean(flag.partition("=")[0], flags)

@@ -1,0 +1,223 @@
+"""How what is recorded of a run reaches its store: at once, or by way of a spool.
+
+An SQLite file of this machine is told at once, and waited for where another program keeps it locked. A server may be
+slow, or down for an hour: what it is to be told goes into the spool first and is sent from there beside the run, in
+order, as often as it takes. A run goes on whatever the server does; what it has not taken in the end waits in the
+spool.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+from sarcasm.errors import TrackingError
+from sarcasm.tracking.failures import is_locked, is_refusal, tracking_errors
+from sarcasm.tracking.metrics import PATIENCE, append_to_sqlite
+from sarcasm.tracking.operations import Batch, Begin, End, Operation
+from sarcasm.tracking.spool import Entry, address
+from sarcasm.tracking.store import Store
+
+LOCKED_SECONDS = 120.0
+"""How long a file may be kept locked by another program before that is given up."""
+MOST_SECONDS_BETWEEN = 30.0
+"""Between two attempts to reach a server."""
+RETRY_SECONDS = 1.0
+"""Between two attempts when a run has ended."""
+
+logger = logging.getLogger(__name__)
+
+
+class Recorder(Protocol):
+    """What is told of a run goes through here."""
+
+    @property
+    def run_id(self) -> str:
+        """The run's id; where the store has given it none yet, its address in the spool."""
+
+    @property
+    def reference(self) -> str:
+        """What runs nested in it name it by."""
+
+    def record(self, operation: Operation, doing: str) -> None:
+        """Record something.
+
+        Args:
+            operation: what.
+            doing: the same for an error message, after "cannot".
+
+        Raises:
+            TrackingError: it cannot be recorded.
+        """
+
+    def tick(self) -> None:
+        """Go on with what is not done yet; called beside the run; raises nothing."""
+
+    def end(self, operation: End) -> None:
+        """Record the run's end, and let go of it.
+
+        Raises:
+            TrackingError: it cannot be recorded.
+        """
+
+
+class Direct:
+    """Tells the store at once."""
+
+    def __init__(self, store: Store, begin: Begin) -> None:
+        """Begin the run.
+
+        Raises:
+            TrackingError: the store does not take it.
+        """
+        self._store = store
+        self._begun = begin.started
+        self.run_id = self._patiently(lambda: self._begin(begin), "record a run")
+
+    @property
+    def reference(self) -> str:
+        """See `Recorder.reference`."""
+        return self.run_id
+
+    def record(self, operation: Operation, doing: str) -> None:
+        """See `Recorder.record`."""
+        self._patiently(lambda: self._record(operation), doing)
+
+    def tick(self) -> None:
+        """See `Recorder.tick`: nothing is left undone here."""
+
+    def end(self, operation: End) -> None:
+        """See `Recorder.end`."""
+        self.record(operation, f"end run {self.run_id}")
+
+    def _begin(self, begin: Begin) -> str:
+        client = self._store.client
+        if begin.run_id:
+            begin.take_up(client)
+            return begin.run_id
+        tags = {**begin.tags, **({"mlflow.parentRunId": begin.parent} if begin.parent else {})}
+        run = client.create_run(
+            self._store.experiment_id(begin.experiment), begin.started, tags, begin.run_name or None
+        )
+        return str(run.info.run_id)
+
+    def _record(self, operation: Operation) -> None:
+        database = self._store.database
+        is_metrics = database is not None and isinstance(operation, Batch) and operation.metrics
+        if is_metrics and append_to_sqlite(database, self.run_id, operation.metrics):  # type: ignore[union-attr,arg-type]
+            operation = Batch((), operation.params, operation.tags)  # type: ignore[union-attr]
+            if not operation.params and not operation.tags:
+                return
+        operation.carry_out(self._store.client, self.run_id)
+
+    def _patiently(self, work: Callable[[], str | None], doing: str) -> str:
+        """Do it, as often as another program keeps the file locked meanwhile."""
+        deadline = time.monotonic() + LOCKED_SECONDS
+        while True:
+            try:
+                with tracking_errors(self._store.uri, doing):
+                    return work() or ""
+            except TrackingError as error:
+                if not is_locked(error) or time.monotonic() > deadline:
+                    raise
+
+
+class Spooled:
+    """Tells a server by way of the spool."""
+
+    def __init__(
+        self, store: Store, project: Path, begin: Begin, patience_seconds: float, within: Spooled | None = None
+    ) -> None:
+        """Begin the run; a server that does not answer is told later.
+
+        Args:
+            store: the server.
+            project: whose spool is used.
+            begin: what to begin with.
+            patience_seconds: how long the end of the run waits for a server that fails.
+            within: the run of this process that it is nested in, which sends in its end what this one could not.
+
+        Raises:
+            TrackingError: the server refuses, or there is no MLflow server; or the spool cannot be written.
+        """
+        self._store, self._patience_seconds, self._within = store, patience_seconds, within
+        with tracking_errors(store.uri, "keep a run for the server"):
+            self._entry = Entry.new(project, store.uri, begin)
+        self._not_before = 0.0
+        self._has_warned: bool = within is not None and within._has_warned
+        self._left: list[Entry] = []
+        try:
+            self._entry.deliver(store)
+        except TrackingError as error:
+            if is_refusal(error):
+                self._entry.close(is_done=True)
+                raise
+            self._failed(error, time.monotonic())
+
+    @property
+    def run_id(self) -> str:
+        """See `Recorder.run_id`."""
+        return self._entry.run_id or self.reference
+
+    @property
+    def reference(self) -> str:
+        """See `Recorder.reference`."""
+        return address(self._entry.key)
+
+    def record(self, operation: Operation, doing: str) -> None:
+        """See `Recorder.record`: it is kept here, and sent by `tick`."""
+        with tracking_errors(self._store.uri, doing):
+            self._entry.append(operation)
+
+    def tick(self) -> None:
+        """See `Recorder.tick`."""
+        started = time.monotonic()
+        if started < self._not_before:
+            return
+        try:
+            self._entry.deliver(self._store)
+        except TrackingError as error:
+            self._failed(error, started)
+
+    def end(self, operation: End) -> None:
+        """See `Recorder.end`: what the server does not take stays in the spool, which is said."""
+        self.record(operation, f"end run {self.run_id}")
+        if self._within:
+            if error := _sent(self._entry, self._store):
+                self._failed(error, time.monotonic())
+                self._within._left.append(self._entry)
+            return
+        deadline = time.monotonic() + self._patience_seconds
+        waiting = [self._entry, *self._left]
+        while True:
+            errors = {entry: error for entry in waiting if (error := _sent(entry, self._store))}
+            waiting = list(errors)
+            if not waiting or time.monotonic() > deadline or any(map(is_refusal, errors.values())):
+                break
+            time.sleep(RETRY_SECONDS)
+        for entry in waiting:
+            entry.close(is_done=False)
+        if waiting:
+            n = "1 run waits" if len(waiting) == 1 else f"{len(waiting)} runs wait"
+            them = "it" if len(waiting) == 1 else "them"
+            logger.warning("%s; %s in outputs/spool; send %s with: sarcasm runs sync", errors[waiting[0]], n, them)
+
+    def _failed(self, error: TrackingError, started: float) -> None:
+        if not self._has_warned:
+            logger.warning("%s (the run goes on; what it records is kept and sent later)", error)
+            self._has_warned = True
+        now = time.monotonic()
+        self._not_before = now + min(max(1.0, PATIENCE * (now - started)), MOST_SECONDS_BETWEEN)
+
+
+def _sent(entry: Entry, store: Store) -> TrackingError | None:
+    """Send all that is left of a run, and be done with it; or why that cannot be."""
+    try:
+        entry.deliver(store)
+    except TrackingError as error:
+        return error
+    entry.close(is_done=True)
+    return None
