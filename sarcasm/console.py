@@ -12,6 +12,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import BrokenExecutor
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -24,7 +25,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from sarcasm import compare
 from sarcasm import help as help_page
-from sarcasm.errors import ConfigError, SarcasmError
+from sarcasm.errors import ConfigError, LostJobError, SarcasmError
 from sarcasm.explain import explain, is_planned, wrong_sweep
 from sarcasm.plan import plan
 from sarcasm.plan import say as say_plan
@@ -156,6 +157,9 @@ def exit_status(run: Callable[[], int | None], arguments: Sequence[str], config:
         if not getattr(error, "is_said", False):
             print_error(str(error))
         return WRONG_CONFIG if isinstance(error, ConfigError) else FAILED
+    except BrokenExecutor:
+        print_error(str(LostJobError()))
+        return FAILED
     except (HydraException, OmegaConfBaseException) as error:
         print_error(explain(error, arguments, config))
         return WRONG_CONFIG
@@ -199,9 +203,19 @@ def job() -> Iterator[None]:
         if HydraConfig.get().mode is not RunMode.MULTIRUN:
             _stopped.append(error)
             return
-        print_error(f"{error} (job: {' '.join(HydraConfig.get().overrides.task)})")
-        error.is_said = True  # type: ignore[attr-defined]  # an attribute travels with the exception between processes
+        say_failed(error, HydraConfig.get().overrides.task)
         raise
+
+
+def say_failed(error: SarcasmError, overrides: Sequence[str]) -> None:
+    """Say why a job of a sweep failed; at the sweep's end it is not said again.
+
+    Args:
+        error: why.
+        overrides: which job.
+    """
+    print_error(f"{error} (job: {' '.join(overrides)})")
+    error.is_said = True  # type: ignore[attr-defined]  # an attribute travels with the exception between processes
 
 
 def _is_from_hydra(error: BaseException) -> bool:

@@ -59,3 +59,14 @@ class DenoiseError(SarcasmError):
 
 class BusyError(SarcasmError):
     """A folder that another process is writing to."""
+
+
+class LostJobError(SarcasmError):
+    """A job of a sweep whose process was killed."""
+
+    def __init__(
+        self,
+        message: str = "a worker process was killed (by the system where memory ran out?); run the same command again to"
+        " go on",
+    ) -> None:
+        super().__init__(message)

@@ -17,6 +17,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from sarcasm.processors import n_processors
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -46,7 +48,20 @@ def load_tensorflow() -> ModuleType:
     if is_first:
         # On by default on GPUs since Ampere; it keeps 10 bits of each factor, where float32 is what the values are.
         tensorflow.config.experimental.enable_tensor_float_32_execution(False)
+        _share_processors(tensorflow.config.threading)
     return tensorflow
+
+
+def _share_processors(threading: Any) -> None:
+    """Keep to the processors that are this process's: TensorFlow takes all of the machine, whoever else computes there.
+
+    Args:
+        threading: tensorflow.config.threading; sessions take over what is set there.
+    """
+    if "TF_NUM_INTRAOP_THREADS" not in os.environ:
+        threading.set_intra_op_parallelism_threads(n_processors())
+    if "TF_NUM_INTEROP_THREADS" not in os.environ:
+        threading.set_inter_op_parallelism_threads(n_processors())
 
 
 def has_gpu() -> bool:
