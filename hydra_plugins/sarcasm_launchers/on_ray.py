@@ -20,8 +20,8 @@ from sarcasm.errors import ConfigError, LostJobError
 
 ANSWER_SECONDS = 10.0
 OWN_CLUSTER = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_AUTH_MODE": "token"}
-"""What a cluster that is begun here is told, unless the user has set it: to report nothing to Ray's makers, and to take
-orders from this user alone, as its ports are open on all of the machine's addresses.
+"""What a cluster that is begun here is told, unless the user has set it: to report nothing to Ray's makers, and to ask
+who connects for a token, as Ray listens on every address of the machine, whichever it is given.
 """
 
 
@@ -75,9 +75,7 @@ class RayLauncher(JobLauncher):
         quiet: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
         if self._address is None:
             with environment():
-                ray.init(
-                    "local", num_cpus=self._num_cpus, include_dashboard=False, _node_ip_address="127.0.0.1", **quiet
-                )
+                ray.init("local", num_cpus=self._num_cpus, include_dashboard=False, **quiet)
             return
         host, _, port = self._address.rpartition(":")
         try:
