@@ -235,7 +235,7 @@ WRONG = {
     "": "the following arguments are required: ACTION; see sarcasm runs --help",
     "list --jsno": "there is no --jsno; did you mean --json?; see sarcasm runs list --help",
     "list --limit 0": "argument --limit: a whole number of 1 or more is needed, not 0; see sarcasm runs list --help",
-    "list --status faile": "argument --status: there is no status FAILE; did you mean FAILED? (choose from RUNNING, FINISHED,"
+    "list --status finish": "argument --status: there is no status FINISH; did you mean FINISHED? (choose from RUNNING, FINISHED,"
     " FAILED, KILLED, SCHEDULED); see sarcasm runs list --help",
     "list --sort f1_wieghted": "--sort f1_wieghted: no run has such a metric; did you mean f1_weighted?",
     "list --where seed=1": "MLflow does not take the filter seed=1 (Invalid attribute key 'seed' specified.",
