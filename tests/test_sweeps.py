@@ -22,7 +22,7 @@ from sarcasm.scoring import holm
 from sarcasm.sweeps import Sweep, gather, terminal
 from sarcasm.sweeps.choices import choices
 from sarcasm.tracking import Recorded
-from sarcasm.tracking.run import LONGEST_PARAM
+from sarcasm.tracking.operations import LONGEST_PARAM
 
 METRIC = "validation/utterance/f1_weighted"
 NOTHING_COMPARED = sweeps.Claims((), {}, (), (), {})

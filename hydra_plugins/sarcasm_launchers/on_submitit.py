@@ -19,7 +19,13 @@ from typing import TYPE_CHECKING, Any
 from hydra.core.utils import JobReturn, env_override
 from omegaconf import DictConfig, OmegaConf
 
-from hydra_plugins.sarcasm_launchers._job import SECONDS_BETWEEN_LOOKS, Job, JobLauncher, environment, share_of_processors
+from hydra_plugins.sarcasm_launchers._job import (
+    SECONDS_BETWEEN_LOOKS,
+    Job,
+    JobLauncher,
+    environment,
+    share_of_processors,
+)
 from sarcasm.errors import ConfigError, LostJobError, SarcasmError
 
 if TYPE_CHECKING:

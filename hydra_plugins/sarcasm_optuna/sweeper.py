@@ -51,7 +51,10 @@ class OptunaSweeper(Sweeper):
         for name, value in (("n_trials", n_trials), ("n_jobs", n_jobs)):
             if value < 1:
                 raise ConfigError(f"hydra.sweeper.{name}={value}: at least 1 is needed")
-        for name, word, choices in (("direction", direction or DIRECTIONS[0], DIRECTIONS), ("sampler", sampler, SAMPLERS)):
+        for name, word, choices in (
+            ("direction", direction or DIRECTIONS[0], DIRECTIONS),
+            ("sampler", sampler, SAMPLERS),
+        ):
             if word not in choices:
                 raise ConfigError(f"hydra.sweeper.{name}={word}: choose from {', '.join(choices)}")
         self._n_trials, self._n_jobs, self._sampler = n_trials, n_jobs, sampler
@@ -94,7 +97,9 @@ class OptunaSweeper(Sweeper):
             n_left -= len(asked)
             jobs = [space.overrides(trial.params) for trial in asked]
             # Where few values are possible, the same is asked for again.
-            outcomes |= self._launched([job for job in dict.fromkeys(jobs) if job not in outcomes], len(outcomes), metric)
+            outcomes |= self._launched(
+                [job for job in dict.fromkeys(jobs) if job not in outcomes], len(outcomes), metric
+            )
             for trial, job in zip(asked, jobs, strict=True):
                 if isinstance(value := outcomes[job], Exception):
                     study.tell(trial, state=TrialState.FAIL)
@@ -106,7 +111,9 @@ class OptunaSweeper(Sweeper):
                 break
         return self._ended(study, space, metric, outcomes)
 
-    def _launched(self, jobs: Sequence[tuple[str, ...]], first: int, metric: str) -> dict[tuple[str, ...], float | Exception]:
+    def _launched(
+        self, jobs: Sequence[tuple[str, ...]], first: int, metric: str
+    ) -> dict[tuple[str, ...], float | Exception]:
         """Run jobs, and judge them."""
         batch = [list(job) for job in jobs]
         self.validate_batch_is_legal(batch)

@@ -16,9 +16,9 @@ from typing import Any
 
 from sarcasm.errors import ConfigError, TrackingError
 from sarcasm.tracking.failures import one_line, tracking_errors, without_password
+from sarcasm.tracking.operations import LONGEST_PARAM
 from sarcasm.tracking.options import Tracking
 from sarcasm.tracking.processes import is_gone
-from sarcasm.tracking.run import LONGEST_PARAM
 from sarcasm.tracking.store import Store, open_store
 
 FEWEST_CHARACTERS = 4
