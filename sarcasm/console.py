@@ -12,7 +12,6 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import BrokenExecutor
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -25,7 +24,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from sarcasm import compare
 from sarcasm import help as help_page
-from sarcasm.errors import ConfigError, LostJobError, SarcasmError
+from sarcasm.errors import ConfigError, SarcasmError
 from sarcasm.explain import explain, is_planned, wrong_sweep
 from sarcasm.plan import plan
 from sarcasm.plan import say as say_plan
@@ -157,9 +156,6 @@ def exit_status(run: Callable[[], int | None], arguments: Sequence[str], config:
         if not getattr(error, "is_said", False):
             print_error(str(error))
         return WRONG_CONFIG if isinstance(error, ConfigError) else FAILED
-    except BrokenExecutor:
-        print_error(str(LostJobError()))
-        return FAILED
     except (HydraException, OmegaConfBaseException) as error:
         print_error(explain(error, arguments, config))
         return WRONG_CONFIG

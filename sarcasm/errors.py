@@ -64,9 +64,7 @@ class BusyError(SarcasmError):
 class LostJobError(SarcasmError):
     """A job of a sweep whose process was killed."""
 
-    def __init__(
-        self,
-        message: str = "a worker process was killed (by the system where memory ran out?); run the same command again to"
-        " go on",
-    ) -> None:
-        super().__init__(message)
+    def __init__(self) -> None:
+        super().__init__(
+            "a worker process was killed (by the system where memory ran out?); run the same command again to go on"
+        )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from importlib.util import find_spec
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import ChoiceSweep, Override
@@ -20,6 +21,13 @@ from sarcasm.config import did_you_mean, known_keys
 MULTIRUN = ("-m", "--multirun")
 TAKE_A_VALUE = {"-c", "--cfg", "-p", "--package", "-cp", "--config-path", "-cn", "--config-name", "-cd", "--config-dir"}
 """Flags of Hydra's whose next word is no override."""
+NEEDS = {
+    "hydra/launcher=submitit_local": "submitit",
+    "hydra/launcher=slurm": "submitit",
+    "hydra/launcher=ray": "ray",
+    "hydra/sweeper=optuna": "optuna",
+}
+"""Choice -> the package that it needs, which is also the name of the extra that brings it."""
 
 
 def explain(error: BaseException, arguments: Sequence[str], config: str) -> str:
@@ -35,13 +43,21 @@ def explain(error: BaseException, arguments: Sequence[str], config: str) -> str:
 
 def wrong_sweep(arguments: Sequence[str]) -> str | None:
     """What is wrong with a sweep's choices, before Hydra begins it; None where nothing is, or it is no sweep."""
-    return next(_wrong_overrides(arguments, "config"), None) if set(MULTIRUN) & set(arguments) else None
+    if not set(MULTIRUN) & set(arguments):
+        return None
+    return next(_not_installed(arguments), None) or next(_wrong_overrides(arguments, "config"), None)
 
 
 def is_planned(arguments: Sequence[str]) -> bool:
     """Whether a command line asks for a plan instead of runs."""
     words = [argument for argument in arguments if argument.startswith("sweep.plan=")]
     return bool(words) and OverridesParser.create().parse_overrides(words[-1:])[0].value() is True
+
+
+def _not_installed(arguments: Sequence[str]) -> Iterator[str]:
+    for argument in arguments:
+        if (package := NEEDS.get(argument)) and not find_spec(package):
+            yield f"{argument}: {package} is not installed; install it with pip install -e '.[{package}]'"
 
 
 def _wrong_overrides(arguments: Sequence[str], config: str) -> Iterator[str]:
@@ -92,6 +108,10 @@ def _shortened(error: BaseException) -> str:
     if key and isinstance(cause, ConfigKeyError | ConfigAttributeError):
         group = key.partition(".")[0]
         return f"there is no option {key} with the {group} that is chosen; leave it out, or choose another {group}"
+    if found := re.search(r"Could not find '(hydra/\w+)/(\w+)'\s+Available options in '.*':((?:\n\t\w+)+)", str(cause)):
+        group, word, choices = found[1], found[2], found[3].split()
+        near = did_you_mean(word, choices)
+        return f"{group}={word}: there is no such choice{near} (choose from {', '.join(choices)})"
     lines = [line.strip() for line in str(cause).splitlines()]
     kept = [line for line in lines if line and not re.match(r"(full_key|object_type|reference_type)[:=]", line)]
     message = " ".join(kept)

@@ -86,8 +86,8 @@ class RayLauncher(JobLauncher):
             ray.init(self._address, **quiet)
         except (OSError, RuntimeError, ValueError) as error:
             raise ConfigError(
-                f"hydra.launcher.address={self._address}: this leads to no Ray cluster ({error}); start one with ray start"
-                " --head, or leave it null"
+                f"hydra.launcher.address={self._address}: this leads to no Ray cluster ({error}); start one with ray"
+                " start --head, or leave it null"
             ) from error
 
 

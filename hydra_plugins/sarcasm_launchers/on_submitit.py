@@ -6,13 +6,14 @@ What a job prints stands in files of its own, below `folder`, beside the pickles
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 import signal
 import time
 from abc import abstractmethod
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -29,69 +30,64 @@ from hydra_plugins.sarcasm_launchers._job import (
 from sarcasm.errors import ConfigError, LostJobError, SarcasmError
 
 if TYPE_CHECKING:
-    import submitit
-
-    Submitted = submitit.Job[JobReturn]
+    from submitit import AutoExecutor
+    from submitit import Job as Submitted
 
 
 class SubmititLauncher(JobLauncher):
     """What both ways have in common.
 
-    Attributes:
-        cluster: as submitit calls it.
+    Args:
+        folder: where what jobs print is kept.
         timeout_min: minutes that a job may take.
+        options: further ones, under submitit's names; those that are None are its own to choose.
+        n_jobs: how many jobs are handed over before one has ended.
     """
 
-    cluster: str
-    timeout_min: int
+    cluster = ""
+
+    def __init__(self, folder: str, timeout_min: int, options: dict[str, Any], n_jobs: float) -> None:
+        self._folder, self._timeout_min, self._n_jobs = folder, timeout_min, n_jobs
+        self._options = {name: value for name, value in options.items() if value is not None}
 
     def run(self, jobs: Sequence[Job]) -> Iterator[tuple[Job, JobReturn]]:
         """See `JobLauncher.run`."""
-        waiting = deque(jobs)
+        executor, waiting = self.executor(), deque(jobs)
         running: dict[int, tuple[Job, Submitted]] = {}
         try:
             while waiting or running:
-                for job, submitted in self.submit(waiting, len(running)):
-                    running[job.number] = job, submitted
+                if n_next := int(min(len(waiting), self._n_jobs - len(running))):
+                    following = [waiting.popleft() for _ in range(n_next)]
+                    for job, submitted in zip(following, self.submit(following, executor), strict=True):
+                        running[job.number] = job, submitted
+                time.sleep(SECONDS_BETWEEN_LOOKS)
                 for job, submitted in [each for each in running.values() if each[1].done()]:
-                    yield job, self._given(job, submitted)
                     del running[job.number]
-                time.sleep(SECONDS_BETWEEN_LOOKS if running else 0)
+                    yield job, self._given(job, submitted)
         finally:
-            self.cancel([submitted for _, submitted in running.values() if not submitted.done()])
+            self.cancel([submitted for _, submitted in running.values()])
+
+    def executor(self) -> AutoExecutor:
+        """Who hands jobs over."""
+        import submitit
+
+        executor = submitit.AutoExecutor(self._folder, cluster=self.cluster)
+        executor.update_parameters(timeout_min=self._timeout_min, **self._options)
+        return executor
 
     @abstractmethod
-    def submit(self, waiting: deque[Job], n_running: int) -> Iterator[tuple[Job, Submitted]]:
-        """Hand over as many jobs as may run, and take them off those that wait.
-
-        Args:
-            waiting: those that are left.
-            n_running: how many are on their way.
-        """
+    def submit(self, jobs: Sequence[Job], executor: AutoExecutor) -> list[Submitted]:
+        """Hand jobs over."""
 
     @abstractmethod
     def cancel(self, running: Sequence[Submitted]) -> None:
         """End jobs before their time."""
 
-    def executor(self, folder: str, options: Mapping[str, Any]) -> submitit.AutoExecutor:
-        """Who hands jobs over.
-
-        Args:
-            folder: where what jobs print is kept.
-            options: under submitit's names; those that are None are its own to choose.
-        """
-        import submitit
-
-        executor = submitit.AutoExecutor(folder, cluster=self.cluster)
-        given = {name: value for name, value in options.items() if value is not None}
-        executor.update_parameters(timeout_min=self.timeout_min, **given)
-        return executor
-
     def _given(self, job: Job, submitted: Submitted) -> JobReturn:
         from submitit.core.utils import FailedJobError, UncompletedJobError
 
         try:
-            gave = submitted.result()
+            gave: JobReturn = submitted.result()
         except FailedJobError:
             raise  # a mistake of ours, with its traceback
         except UncompletedJobError:
@@ -100,17 +96,17 @@ class SubmititLauncher(JobLauncher):
         if isinstance(gave._return_value, UncompletedJobError):
             return job.failed(
                 SarcasmError(
-                    f"stopped because it takes longer than hydra.launcher.timeout_min={self.timeout_min}; give it more"
+                    f"stopped, as it takes longer than hydra.launcher.timeout_min={self._timeout_min}; give it more"
                 )
             )
         return gave
 
 
 class SubmititLocalLauncher(SubmititLauncher):
-    """Processes of this machine, some at a time.
+    """Processes of this machine, a fresh one for each job.
 
     Args:
-        n_jobs: how many run at once.
+        n_jobs: how many jobs run at once.
         folder: where what they print is kept.
         timeout_min: minutes that a job may take.
         gpus_per_node: GPUs that a job sees, always the first ones.
@@ -119,23 +115,20 @@ class SubmititLocalLauncher(SubmititLauncher):
     cluster = "local"
 
     def __init__(self, n_jobs: int, folder: str, timeout_min: int, gpus_per_node: int) -> None:
-        self._n_jobs, self.timeout_min = n_jobs, timeout_min
-        self._folder, self._options = folder, {"gpus_per_node": gpus_per_node}
+        if n_jobs < 1:
+            raise ConfigError(f"hydra.launcher.n_jobs={n_jobs}: at least 1 is needed")
+        super().__init__(folder, timeout_min, {"gpus_per_node": gpus_per_node}, n_jobs)
 
-    def submit(self, waiting: deque[Job], n_running: int) -> Iterator[tuple[Job, Submitted]]:
+    def submit(self, jobs: Sequence[Job], executor: AutoExecutor) -> list[Submitted]:
         """See `SubmititLauncher.submit`."""
-        executor = self.executor(self._folder, self._options)
-        shared = {"OMP_NUM_THREADS": share_of_processors(self._n_jobs)}
-        for _ in range(min(len(waiting), self._n_jobs - n_running)):
-            job = waiting.popleft()
-            with environment(), env_override(shared), _deaf_to_ctrl_c():
-                submitted = executor.submit(job)
-            yield job, submitted
+        shared = {"OMP_NUM_THREADS": share_of_processors(int(self._n_jobs))}
+        with environment(), env_override(shared), _deaf_to_ctrl_c():
+            return [executor.submit(job) for job in jobs]
 
     def cancel(self, running: Sequence[Submitted]) -> None:
         """See `SubmititLauncher.cancel`; waits until they have recorded their ends."""
         for submitted in running:
-            # Not submitit's own way, SIGINT, to which they are deaf; they hand this on to what they began.
+            # Not submitit's own way, SIGINT, to which they are deaf. What it began hands this on to the job.
             os.kill(int(submitted.job_id), signal.SIGTERM)
         for submitted in running:
             submitted.wait()
@@ -145,13 +138,13 @@ class SlurmLauncher(SubmititLauncher):
     """An array of Slurm jobs.
 
     Args:
-        folder: where what they print is kept; every machine has to see it.
+        folder: where what they print is kept; every node has to see it.
         timeout_min: minutes that a job may take.
         partition: where to queue.
         cpus_per_task: processors of a job.
         mem_gb: memory of a job.
         gpus_per_node: GPUs of a job.
-        array_parallelism: how many run at once.
+        array_parallelism: how many jobs run at once.
         setup: lines of shell to run before each.
         additional_parameters: further options of sbatch, such as account.
     """
@@ -162,8 +155,7 @@ class SlurmLauncher(SubmititLauncher):
         self, folder: str, timeout_min: int, partition: str | None, cpus_per_task: int, mem_gb: float,
         gpus_per_node: int | None, array_parallelism: int, setup: Sequence[str], additional_parameters: DictConfig,
     ) -> None:  # fmt: skip
-        self._folder, self.timeout_min = folder, timeout_min
-        self._options = {
+        options = {
             "cpus_per_task": cpus_per_task,
             "mem_gb": mem_gb,
             "gpus_per_node": gpus_per_node,
@@ -172,26 +164,27 @@ class SlurmLauncher(SubmititLauncher):
             "slurm_setup": list(setup),
             "slurm_additional_parameters": OmegaConf.to_container(additional_parameters),
         }
+        super().__init__(folder, timeout_min, options, math.inf)  # there is a queue already
 
-    def submit(self, waiting: deque[Job], n_running: int) -> Iterator[tuple[Job, Submitted]]:
-        """See `SubmititLauncher.submit`: all at once, since Slurm has a queue of its own."""
-        from submitit.core.utils import FailedJobError, FailedSubmissionError
-
-        if not waiting:
-            return
+    def executor(self) -> AutoExecutor:
+        """See `SubmititLauncher.executor`."""
         if not shutil.which("srun"):
             raise ConfigError(
-                "hydra/launcher=slurm: there is no Slurm on this machine; start the sweep on a login node of the cluster,"
-                " or choose hydra/launcher=submitit_local"
+                "hydra/launcher=slurm: there is no Slurm on this machine; start the sweep on a login node of the"
+                " cluster, or choose hydra/launcher=submitit_local"
             )
-        executor = self.executor(self._folder, self._options)
+        return super().executor()
+
+    def submit(self, jobs: Sequence[Job], executor: AutoExecutor) -> list[Submitted]:
+        """See `SubmititLauncher.submit`."""
+        from submitit.core.utils import FailedJobError, FailedSubmissionError
+
         try:
             with environment(), executor.batch():
-                submitted = [(job, executor.submit(job)) for job in waiting]
+                submitted = [executor.submit(job) for job in jobs]
         except (FailedJobError, FailedSubmissionError) as error:
             raise ConfigError(f"hydra/launcher=slurm: sbatch refuses: {error}") from error
-        waiting.clear()
-        yield from submitted
+        return submitted
 
     def cancel(self, running: Sequence[Submitted]) -> None:
         """See `SubmititLauncher.cancel`."""

@@ -16,7 +16,7 @@ class OwnConfigs(SearchPathPlugin):
     https://hydra.cc/docs/1.2/upgrades/1.0_to_1.1/automatic_schema_matching
     """
 
-    def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
+    def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:  # noqa: ARG002
         """See hydra.plugins.search_path_plugin: called once plugins are known, and before any config is read."""
         for path in (PROJECT / "conf" / "hydra").glob("*/*.yaml"):
             group = ConfigStore.instance().repo.get("hydra", {}).get(path.parent.name, {})

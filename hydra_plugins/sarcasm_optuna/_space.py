@@ -30,7 +30,7 @@ class Space:
         fixed: the other overrides, as they were written.
     """
 
-    distributions: Mapping[str, BaseDistribution]
+    distributions: dict[str, BaseDistribution]
     ordered: Mapping[str, Sequence[str]]
     fixed: Sequence[str]
 

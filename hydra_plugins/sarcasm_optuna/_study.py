@@ -7,7 +7,7 @@ from itertools import product
 
 import optuna
 from optuna.samplers import BaseSampler, RandomSampler, TPESampler
-from optuna.study import Study
+from optuna.study import Study, StudyDirection
 
 from hydra_plugins.sarcasm_optuna._space import Space
 
@@ -29,7 +29,7 @@ def new_study(space: Space, sampler: str, seed: int, direction: str, n_at_once: 
     optuna.logging.disable_default_handler()
     optuna.logging.enable_propagation()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    study = optuna.create_study(direction=direction, sampler=_sampler(sampler, seed, n_at_once))
+    study = optuna.create_study(direction=StudyDirection[direction.upper()], sampler=_sampler(sampler, seed, n_at_once))
     if sampler == "grid":
         # Its own sampler for grids ends a study that is not asked in this way with an error.
         for drawn in product(*space.grid().values()):

@@ -18,7 +18,7 @@ from hydra.core.plugins import Plugins
 from hydra.core.utils import JobReturn
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from sarcasm.errors import ConfigError, SarcasmError
 from sarcasm.files import atomic
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from hydra_plugins.sarcasm_optuna._space import Space
 
 DIRECTIONS, SAMPLERS = ("minimize", "maximize"), ("tpe", "random", "grid")
+Command = tuple[str, ...]
+"""The overrides of a job."""
 
 
 class NoValueError(SarcasmError):
@@ -48,24 +50,25 @@ class OptunaSweeper(Sweeper):
     """
 
     def __init__(self, n_trials: int, n_jobs: int, sampler: str, seed: int, direction: str | None) -> None:
-        for name, value in (("n_trials", n_trials), ("n_jobs", n_jobs)):
-            if value < 1:
-                raise ConfigError(f"hydra.sweeper.{name}={value}: at least 1 is needed")
-        for name, word, choices in (
-            ("direction", direction or DIRECTIONS[0], DIRECTIONS),
-            ("sampler", sampler, SAMPLERS),
-        ):
-            if word not in choices:
-                raise ConfigError(f"hydra.sweeper.{name}={word}: choose from {', '.join(choices)}")
+        for name, number in (("n_trials", n_trials), ("n_jobs", n_jobs)):
+            if number < 1:
+                raise ConfigError(f"hydra.sweeper.{name}={number}: at least 1 is needed")
+        if sampler not in SAMPLERS:
+            raise ConfigError(f"hydra.sweeper.sampler={sampler}: choose from {', '.join(SAMPLERS)}")
+        if direction not in (None, *DIRECTIONS):
+            raise ConfigError(f"hydra.sweeper.direction={direction}: choose from {', '.join(DIRECTIONS)}")
         self._n_trials, self._n_jobs, self._sampler = n_trials, n_jobs, sampler
         self._seed, self._direction = seed, direction
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         """See hydra.plugins.sweeper."""
         self.hydra_context, self.config = hydra_context, config
-        self.launcher = Plugins.instance().instantiate_launcher(
+        self._launcher = Plugins.instance().instantiate_launcher(
             hydra_context=hydra_context, task_function=task_function, config=config
         )
+        self._parser = OverridesParser.create(config_loader=hydra_context.config_loader)
+        self._metric = str(config.sweep.metric)
+        self._file = Path(config.hydra.sweep.dir) / "optuna.yaml"
 
     def sweep(self, arguments: list[str]) -> float:
         """Run it.
@@ -84,104 +87,93 @@ class OptunaSweeper(Sweeper):
         from hydra_plugins.sarcasm_optuna._space import read_space
         from hydra_plugins.sarcasm_optuna._study import new_study
 
-        parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
-        space = read_space(parser.parse_overrides(arguments))
-        metric = str(OmegaConf.select(self.config, "sweep.metric"))
-        direction = self._direction or DIRECTIONS[not metric.endswith("loss")]
+        space = read_space(self._parser.parse_overrides(arguments))
+        direction = self._direction or ("minimize" if self._metric.endswith("loss") else "maximize")
         study = new_study(space, self._sampler, self._seed, direction, self._n_jobs)
         # Only a grid has its trials from the beginning.
         n_left = min(self._n_trials, len(study.trials) or self._n_trials)
-        outcomes: dict[tuple[str, ...], float | Exception] = {}
+        values: dict[Command, float | Exception] = {}
         while n_left:
             asked = [study.ask(space.distributions) for _ in range(min(self._n_jobs, n_left))]
             n_left -= len(asked)
-            jobs = [space.overrides(trial.params) for trial in asked]
+            commands = [space.overrides(trial.params) for trial in asked]
             # Where few values are possible, the same is asked for again.
-            outcomes |= self._launched(
-                [job for job in dict.fromkeys(jobs) if job not in outcomes], len(outcomes), metric
-            )
-            for trial, job in zip(asked, jobs, strict=True):
-                if isinstance(value := outcomes[job], Exception):
+            values |= self._launch([each for each in dict.fromkeys(commands) if each not in values], len(values))
+            for trial, command in zip(asked, commands, strict=True):
+                if isinstance(value := values[command], Exception):
                     study.tell(trial, state=TrialState.FAIL)
                 else:
                     study.tell(trial, value)
-            self._write(study, space, metric)
+            self._write(study, space)
             # What no trial of the first batch has, the others will lack as well.
-            if all(isinstance(outcome, NoValueError) for outcome in outcomes.values()):
+            if all(isinstance(value, NoValueError) for value in values.values()):
                 break
-        return self._ended(study, space, metric, outcomes)
+        return self._end(study, space, values)
 
-    def _launched(
-        self, jobs: Sequence[tuple[str, ...]], first: int, metric: str
-    ) -> dict[tuple[str, ...], float | Exception]:
-        """Run jobs, and judge them."""
-        batch = [list(job) for job in jobs]
+    def _launch(self, commands: Sequence[Command], first: int) -> dict[Command, float | Exception]:
+        """Run jobs; what each is worth, or why that is not known.
+
+        Args:
+            commands: which; none may be left to run.
+            first: the number of the first.
+        """
+        batch = [list(command) for command in commands]
         self.validate_batch_is_legal(batch)
-        returned = self.launcher.launch(batch, initial_job_idx=first) if batch else []
-        return {job: _judged(gave, job, metric) for job, gave in zip(jobs, returned, strict=True)}
+        returned = self._launcher.launch(batch, initial_job_idx=first) if batch else []
+        return {command: self._judge(gave, command) for command, gave in zip(commands, returned, strict=True)}
 
-    def _write(self, study: Study, space: Space, metric: str) -> None:
+    def _judge(self, gave: JobReturn, command: Command) -> float | Exception:
+        from sarcasm.console import say_failed
+
+        value = gave._return_value
+        if isinstance(value, Exception):
+            return value
+        if isinstance(value, float | int) and math.isfinite(value):
+            return float(value)
+        error = NoValueError(
+            f"the run has no {self._metric}; trainer.validation_share=0.2 holds out what trials are judged by"
+            if value is None
+            else f"{self._metric} is {value}, by which no trial can be judged"
+        )
+        say_failed(error, command)
+        return error
+
+    def _write(self, study: Study, space: Space) -> None:
         """Keep what is known so far in optuna.yaml, in the folder of the sweep."""
-        trials = [
-            {"number": trial.number, "value": trial.value, "params": space.values(trial.params)}
-            for trial in _ended_trials(study)
-        ]
         best = _best(study)
         found = {
-            "metric": metric,
+            "metric": self._metric,
             "direction": study.direction.name.lower(),
-            "best_trial": best and best.number,
             "best_value": best and best.value,
             "best_params": best and space.values(best.params),
-            "trials": trials,
+            "trials": [
+                {"number": trial.number, "value": trial.value, "params": space.values(trial.params)}
+                for trial in _ended(study)
+            ],
         }
         self._file.parent.mkdir(parents=True, exist_ok=True)
         with atomic(self._file) as file:
             file.write(yaml.safe_dump(found, sort_keys=False).encode())
 
-    def _ended(
-        self, study: Study, space: Space, metric: str, outcomes: Mapping[tuple[str, ...], float | Exception]
-    ) -> float:
+    def _end(self, study: Study, space: Space, values: Mapping[Command, float | Exception]) -> float:
         """Say what is best, and what failed."""
-        failures = [outcome for outcome in outcomes.values() if isinstance(outcome, Exception)]
+        failures = [value for value in values.values() if isinstance(value, Exception)]
         for failure in failures:
             if not isinstance(failure, SarcasmError):
                 raise failure  # a mistake of ours, with its traceback
         best = _best(study)
         if best is None or best.value is None:
-            raise SarcasmError(f"no trial gave a value of {metric}, so none is best; why each failed stands above")
+            raise SarcasmError(f"no trial gave a {self._metric}, so none is best; why each failed stands above")
         print(  # noqa: T201
-            f"Best of {len(_ended_trials(study))} trials: {metric} is {best.value:.4g} with"
+            f"Best of {len(_ended(study))} trials: {self._metric} is {best.value:.4g} with"
             f" {' '.join(space.overrides(best.params))}\nAll of them: {self._file}"
         )
         if failures:
-            raise SarcasmError(f"{len(failures)} of {len(outcomes)} jobs failed; why each did stands above")
+            raise SarcasmError(f"{len(failures)} of {len(values)} jobs failed; why each did stands above")
         return best.value
 
-    @property
-    def _file(self) -> Path:
-        return Path(self.config.hydra.sweep.dir) / "optuna.yaml"
 
-
-def _judged(gave: JobReturn, job: Sequence[str], metric: str) -> float | Exception:
-    """What a job is worth, or why that is not known."""
-    value = gave._return_value
-    if isinstance(value, Exception):
-        return value
-    if isinstance(value, float | int) and math.isfinite(value):
-        return float(value)
-    error = NoValueError(
-        f"the run has no {metric}; trainer.validation_share=0.2 holds out what trials are judged by"
-        if value is None
-        else f"{metric} is {value}, by which no trial can be judged"
-    )
-    from sarcasm.console import say_failed
-
-    say_failed(error, job)
-    return error
-
-
-def _ended_trials(study: Study) -> list[FrozenTrial]:
+def _ended(study: Study) -> list[FrozenTrial]:
     return [trial for trial in study.trials if trial.state.is_finished()]
 
 
