@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import train
+from sarcasm import cli, console
 from sarcasm.config import compose, parse
 from sarcasm.project import PROJECT
 from sarcasm.store import Store
@@ -32,10 +33,11 @@ def commands() -> list[tuple[str, str]]:
 
 
 ASKED = ("sarcasm compare", "sarcasm repeat", "sarcasm probe")
+LOOKED_UP = "sarcasm runs"
 ELSEWHERE = ("ray start", "ray stop", "sbatch", "pip install")
 """Commands of other programs, for machines that a test does not have; `make test-ray` starts a cluster."""
 KNOWN = (
-    "python train.py", "sarcasm prepare", "sarcasm check", "sarcasm store", *ASKED, *ELSEWHERE, "make",
+    "python train.py", "sarcasm prepare", "sarcasm check", "sarcasm store", LOOKED_UP, *ASKED, *ELSEWHERE, "make",
     ".venv/bin/pre-commit install",
 )  # fmt: skip
 
@@ -120,6 +122,15 @@ def test_every_question_about_runs_is_answered(command, two_runs):
     done = run_sarcasm(*words, store, *([] if words[0] == "compare" else [clips]))
     assert done.returncode == 0, done.stderr
     assert done.stdout
+
+
+@pytest.mark.parametrize("command", sorted({command for _, command in commands() if command.startswith(LOOKED_UP)}))
+def test_every_look_through_runs_finds_something(command, two_runs, tmp_path, monkeypatch, capsys):
+    (store, _), named = two_runs
+    monkeypatch.chdir(tmp_path)
+    words = [named.get({"SWEEP": "RUN_B"}.get(word, word), word) for word in shlex.split(command, comments=True)[1:]]
+    assert cli.main([*words, store]) == console.DONE
+    assert "No run is" not in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

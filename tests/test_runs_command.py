@@ -64,7 +64,7 @@ class Records:
         self.client.log_batch(
             run_id,
             metrics=[Metric(key, value, 0, 0) for key, value in (scores | (metrics or {})).items()],
-            params=[Param(key, value) for key, value in (DEFAULTS | (params or {})).items()],
+            params=[Param(key, value[:6000]) for key, value in (DEFAULTS | (params or {})).items()],
         )
         kept = {"params.json": json.dumps(DEFAULTS | (params or {}))} | (artifacts or {})
         for path, text in kept.items():
@@ -231,11 +231,11 @@ def test_a_name_cannot_move_the_cursor_and_experiments_are_told_apart(records, a
 
 
 WRONG = {
-    "lits": "there is no action lits; did you mean list? (choose from list, show, diff, repair, sync, export); see sarcasm runs --help",
+    "lst": "there is no action lst; did you mean list? (choose from list, show, diff, repair, sync, export); see sarcasm runs --help",
     "": "the following arguments are required: ACTION; see sarcasm runs --help",
     "list --jsno": "there is no --jsno; did you mean --json?; see sarcasm runs list --help",
     "list --limit 0": "argument --limit: a whole number of 1 or more is needed, not 0; see sarcasm runs list --help",
-    "list --status faild": "argument --status: there is no status FAILD; did you mean FAILED? (choose from RUNNING, FINISHED,"
+    "list --status finish": "argument --status: there is no status FINISH; did you mean FINISHED? (choose from RUNNING, FINISHED,"
     " FAILED, KILLED, SCHEDULED); see sarcasm runs list --help",
     "list --sort f1_wieghted": "--sort f1_wieghted: no run has such a metric; did you mean f1_weighted?",
     "list --where seed=1": "MLflow does not take the filter seed=1 (Invalid attribute key 'seed' specified.",
@@ -560,7 +560,8 @@ def test_the_csv_holds_every_option_and_metric_to_the_last_digit(records, ask, t
         '=HYPERLINK("x")', f=f, metrics={"test/utterance/auroc": float("nan"), "gain/other": -1.5},
         params={"split.test_size": "-0.5", "dataset.only": "@a,\"b\"\r\nc"}, tags={"error": "+1+1"},
     )  # fmt: skip
-    records.add("plain", f=0.5, params={"only.here": "1"})
+    long = ",".join(map(str, range(3_000)))
+    records.add("plain", f=0.5, params={"only.here": "1", "long": long})
     assert ask("export", "--where", "status = 'FINISHED'", "--csv", str(path)) == f"{path}: 2 runs\n"
     rows = {row["run_id"]: row for row in csv.DictReader(io.StringIO(path.read_bytes().decode(), newline=""))}
     row = rows[run_id]
@@ -575,6 +576,7 @@ def test_the_csv_holds_every_option_and_metric_to_the_last_digit(records, ask, t
     assert {f"params.{name}" for name in run.data.params} <= row.keys()
     assert {f"metrics.{name}" for name in run.data.metrics} <= row.keys()
     assert row["params.only.here"] == ""
+    assert {row["params.long"] for row in rows.values()} == {"", long}
 
 
 @pytest.mark.parametrize("flag", ["--csv", "--latex", "--markdown"])

@@ -28,13 +28,14 @@ def caption(table: Table, parts: Mapping[str, Parts]) -> list[str]:
     leaky = "; LEAKY: tested on what was heard in training, so the numbers are too good" if LEAKY in has else ""
     options = _each(runs, lambda run: _split(run) and f"{run.tags.get('split.protocol', '')} ({_split(run)})")
     folds = [_n_folds(run, parts[run.run_id]) for run in runs]
+    seeds = {each.strip() for run in runs for each in seed(run).split(",")} - {""}
     days = sorted({f"{run.started:%Y-%m-%d}" for run in runs})
     return [
         f"Data: {_each(runs, lambda run: run.params.get('dataset.name', 'unsaid'))}{made_up},"
         f" {_counts(run.metrics.get('clips/used') for run in runs)} utterances.",
         f"Split: {options or _each(runs, lambda run: run.tags.get('split.protocol', 'unsaid'))},"
         f" {_plural(_counts(folds), 'fold')}{leaky}.",
-        f"Seeds: {_each(runs, seed)}.",
+        f"Seeds: {', '.join(sorted(seeds, key=lambda each: (len(each), each))) or 'unsaid'}.",
         *_cells(table),
         *_bar(runs),
         f"Runs of {' to '.join(dict.fromkeys((days[0], days[-1])))}.",

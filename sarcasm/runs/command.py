@@ -86,7 +86,7 @@ def add_runs_command(commands: argparse._SubParsersAction[Parser]) -> None:
         "export",
         help="a table of settings, for a paper",
         description="A row for each setting, with mean and standard deviation over its seeds, or the value of one run"
-        " and its 95 %% interval; under it what must be known to read it. Of a sweep, its jobs are taken.",
+        " and its 95 % interval; under it what must be known to read it. Of a sweep, its jobs are taken.",
     )
     add_runs(export, "none, one or more, or sweeps", "*")
     places = export.add_mutually_exclusive_group()

@@ -10,6 +10,7 @@ import io
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from sarcasm.errors import SarcasmError
 from sarcasm.files import atomic
@@ -80,16 +81,17 @@ def markdown(table: Table, caption: Sequence[str]) -> str:
 
 def csv_text(runs: Sequence[Recorded], marks: Mapping[str, tuple[str, ...]]) -> str:
     """A row for each run, with every option (params.X), metric (metrics.X) and tag (tags.X), to the last digit."""
-    groups = {
-        kind: sorted({name for run in runs for name in getattr(run, kind)}) for kind in ("params", "metrics", "tags")
-    }
+    parts: list[dict[str, Mapping[str, Any]]] = [
+        {"params": run.whole_params(), "metrics": run.metrics, "tags": run.tags} for run in runs
+    ]
+    columns = [(kind, name) for kind in parts[0] for name in sorted({name for each in parts for name in each[kind]})]
     text = io.StringIO()
     writer = csv.writer(text)
-    writer.writerow([*FIRST_COLUMNS, *(f"{kind}.{name}" for kind, names in groups.items() for name in names)])
-    for run in runs:
+    writer.writerow([*FIRST_COLUMNS, *(f"{kind}.{name}" for kind, name in columns)])
+    for run, own in zip(runs, parts, strict=True):
         ended = run.ended.isoformat() if run.ended else ""
         first = [run.run_id, run.run_name, run.experiment, run.status, run.started.isoformat(), ended]
-        rest = [getattr(run, kind).get(name, "") for kind, names in groups.items() for name in names]
+        rest = [own[kind].get(name, "") for kind, name in columns]
         writer.writerow(map(csv_cell, [*first, ", ".join(marks[run.run_id]), *rest]))
     return text.getvalue()
 
@@ -146,7 +148,7 @@ def _rows(table: Table, text: Callable[[str], str], bold: Callable[[str], str]) 
 
 def _cell(cell: Cell | None, n_runs: int) -> str:
     if cell is None:
-        return "none"
+        return "n/a"
     text = f"{cell.mean:.3f}".replace("-", "\u2212")
     if cell.deviation is not None:
         text += f" \u00b1 {cell.deviation:.3f}"

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from sarcasm.options import OF_THE_PLACE
 from sarcasm.report.words import shortened
 from sarcasm.tracking import Recorded
-from sarcasm.tracking.run import LONGEST_PARAM
+from sarcasm.tracking.operations import LONGEST_PARAM
 
 SEEDS = ("seed", "seeds")
 """Options that make another draw of the same setting."""

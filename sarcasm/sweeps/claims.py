@@ -115,8 +115,8 @@ def _to_mind(gathered: Gathered, pairs: Sequence[Pair]) -> Iterator[str]:
     best = {row.run_id for row in gathered.best.rows} if gathered.best else set()
     with_best = [pair for pair in pairs if {pair.a.run_id, pair.b.run_id} & best]
     if gathered.best and len(with_best) > 1:
-        n_alike = sum(not pair.is_claimed for pair in with_best)
-        yield f"{gathered.best.name} is not shown to differ from {n_alike} of the other {len(with_best)} settings."
+        n_unlike = sum(pair.is_claimed for pair in with_best)
+        yield f"{gathered.best.name} is shown to differ from {n_unlike} of the other {len(with_best)} settings."
     if any(pair.n_only_a or pair.n_only_b for pair in pairs):
         yield "Not all settings tested the same clips: two are compared on those that both did."
     if not all(pair.same_folds for pair in pairs):

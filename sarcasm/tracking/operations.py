@@ -17,6 +17,9 @@ from sarcasm.tracking.metrics import Point
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
+LONGEST_PARAM, LONGEST_TAG = 6000, 8000
+"""Characters that MLflow keeps of a value; it drops the rest without a word."""
+
 
 @dataclass(frozen=True)
 class Begin:

@@ -16,6 +16,7 @@ from typing import Any
 
 from sarcasm.errors import ConfigError, TrackingError
 from sarcasm.tracking.failures import one_line, tracking_errors, without_password
+from sarcasm.tracking.operations import LONGEST_PARAM
 from sarcasm.tracking.options import Tracking
 from sarcasm.tracking.processes import is_gone
 from sarcasm.tracking.store import Store, open_store
@@ -114,6 +115,12 @@ class Recorded:
     def options(self) -> Mapping[str, Any]:
         """Every option by its dotted key, whole."""
         return json.loads(self.text("params.json"))
+
+    def whole_params(self) -> Mapping[str, str]:
+        """The params, in full where the store cuts them."""
+        cut = [key for key, text in self.params.items() if len(text) == LONGEST_PARAM]
+        options = self.options() if cut else {}
+        return {**self.params, **{key: str(options[key]) for key in cut if key in options}}
 
     def history(self, metric: str) -> list[float]:
         """The values of a metric in the order of steps."""

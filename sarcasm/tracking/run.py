@@ -26,7 +26,7 @@ from sarcasm.errors import SarcasmError, TrackingError
 from sarcasm.tracking.failures import is_refusal, one_line, tracking_errors
 from sarcasm.tracking.interrupts import Terminated, endings_raise, endings_wait
 from sarcasm.tracking.metrics import Gatherer, Point
-from sarcasm.tracking.operations import Batch, Begin, End, Files, Input
+from sarcasm.tracking.operations import LONGEST_PARAM, LONGEST_TAG, Batch, Begin, End, Files, Input
 from sarcasm.tracking.options import Tracking
 from sarcasm.tracking.processes import BEAT_SECONDS, HEARTBEAT, end_orphans, this_process
 from sarcasm.tracking.processes import now as heartbeat
@@ -37,7 +37,6 @@ from sarcasm.tracking.store import Store, reach_store
 from sarcasm.tracking.surroundings import environment, lock_hash, uncommitted
 from sarcasm.tracking.ticker import Ticker
 
-LONGEST_PARAM, LONGEST_TAG = 6000, 8000  # characters that MLflow keeps of a value; it drops the rest without a word
 LONGEST_ERROR = 500
 PARENT_VARIABLE, ATTEMPT_VARIABLE = "SARCASM_PARENT_RUN", "SARCASM_SWEEP_ATTEMPT"
 """Environment variables of a sweep's jobs: the run that they are nested in, and which call of the sweep it is."""
