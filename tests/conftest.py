@@ -17,7 +17,7 @@ from sarcasm.embeddings import Table
 from sarcasm.project import PROJECT
 from sarcasm.splits.mustard import FOLDS_FILE
 
-pytest_plugins = ["tests.vggish_fixtures", "tests.tracking_fixtures", "tests.video_fixtures", "tests.server_fixtures", "tests.sweep_fixtures"]
+pytest_plugins = [f"tests.{kind}_fixtures" for kind in ("vggish", "tracking", "video", "server", "sweep")]
 
 RunTrain = Callable[..., subprocess.CompletedProcess[str]]
 

@@ -29,6 +29,7 @@ from sarcasm import console, explain, tensorflow_runtime
 from sarcasm.errors import ConfigError
 from sarcasm.processors import n_processors
 from sarcasm.project import PROJECT
+from sarcasm.ray_runtime import load_ray
 from tests.sweep_fixtures import Sweep, processes_in
 
 CONFIGS = sorted((PROJECT / "conf" / "hydra").glob("[ls]*er/*.yaml"))  # launcher, sweeper
@@ -218,6 +219,23 @@ def test_an_address_without_a_ray_cluster_is_one_line(address):
         match=rf"^hydra.launcher.address={address}: this leads to no Ray cluster \(.*\); start one with ray start --head, or leave it null$",
     ):
         RayLauncher(address, None, 1)._join(None)
+
+
+@pytest.mark.parametrize(
+    ("has_token", "begins", "mode"), [(True, False, "token"), (False, True, "token"), (False, False, None)]
+)
+def test_ray_asks_for_a_token_and_shows_the_one_there_is(monkeypatch, tmp_path, has_token, begins, mode):
+    monkeypatch.setitem(sys.modules, "ray", SimpleNamespace())
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for name in ("RAY_AUTH_MODE", "RAY_USAGE_STATS_ENABLED"):
+        monkeypatch.setenv(name, "")  # noted, so that what is set is taken back
+        monkeypatch.delenv(name)
+    (tmp_path / ".ray").mkdir()
+    if has_token:
+        (tmp_path / ".ray" / "auth_token").touch()
+    load_ray(begins=begins)
+    assert os.environ.get("RAY_AUTH_MODE") == mode
+    assert os.environ["RAY_USAGE_STATS_ENABLED"] == "0"
 
 
 @pytest.mark.parametrize("choice", explain.NEEDS)
