@@ -164,9 +164,10 @@ class OptunaSweeper(Sweeper):
         best = _best(study)
         if best is None or best.value is None:
             raise SarcasmError(f"no trial gave a {self._metric}, so none is best; why each failed stands above")
+        chosen = " ".join(f"{key}={value}" for key, value in space.values(best.params).items())
         print(  # noqa: T201
-            f"Best of {len(_ended(study))} trials: {self._metric} is {best.value:.4g} with"
-            f" {' '.join(space.overrides(best.params))}\nAll of them: {self._file}"
+            f"Best of {len(_ended(study))} trials: {self._metric} is {best.value:.4g} with {chosen}\n"
+            f"All of them: {self._file}"
         )
         if failures:
             raise SarcasmError(f"{len(failures)} of {len(values)} jobs failed; why each did stands above")
