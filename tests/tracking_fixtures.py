@@ -32,6 +32,12 @@ def made_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
+def ready(tmp_path: Path, made_database: Path) -> None:
+    """A store in this test's folder."""
+    shutil.copy(made_database, tmp_path / "mlflow.db")
+
+
+@pytest.fixture
 def own_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The environment without the developer's tracking server; what a test changes is put back."""
     before = dict(os.environ)
