@@ -22,7 +22,7 @@ LAUNCHERS = {
     "submitit": ("hydra/launcher=submitit_local",),
     "ray": ("hydra/launcher=ray",),
 }
-PLUGINS = {"submitit": "hydra_plugins.hydra_submitit_launcher", "ray": "hydra_plugins.hydra_ray_launcher"}
+PLUGINS = {"submitit": "submitit", "ray": "ray"}
 
 
 @pytest.fixture
