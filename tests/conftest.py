@@ -17,7 +17,7 @@ from sarcasm.embeddings import Table
 from sarcasm.project import PROJECT
 from sarcasm.splits.mustard import FOLDS_FILE
 
-pytest_plugins = ["tests.vggish_fixtures", "tests.tracking_fixtures", "tests.video_fixtures", "tests.server_fixtures"]
+pytest_plugins = [f"tests.{kind}_fixtures" for kind in ("vggish", "tracking", "video", "server", "sweep")]
 
 RunTrain = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -59,7 +59,7 @@ def project_copy(tmp_path: Path) -> Path:
     copy = tmp_path / "project"
     copy.mkdir()
     shutil.copy(PROJECT / "train.py", copy)
-    for folder in ("sarcasm", "conf", "mlruns"):
+    for folder in ("sarcasm", "hydra_plugins", "conf", "mlruns"):
         shutil.copytree(
             PROJECT / folder, copy / folder, ignore=shutil.ignore_patterns("__pycache__", "[0-9]*", "sarcasm")
         )

@@ -13,7 +13,10 @@ from sarcasm import console
 from sarcasm import help as help_page
 from sarcasm.project import PROJECT
 
-HEAVY = ("tensorflow", "mlflow", "sklearn", "matplotlib", "librosa", "numba", "pandas", "scipy")
+HEAVY = (
+    "tensorflow", "mlflow", "sklearn", "matplotlib", "librosa", "numba", "pandas", "scipy",
+    "optuna", "submitit", "ray",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["--cfg", "job"], ["head=bgi"]])

@@ -127,17 +127,16 @@ def test_a_killed_worker_loses_nothing_and_changes_no_bit(cluster, manifest, v1_
 
 @has_ray
 def test_without_a_cluster_the_message_says_how_to_start_one(monkeypatch, tmp_path):
-    ray, _ = on_ray._load_ray()
     monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:1")
     with pytest.raises(
         ConfigError,
         match=r"^embedding.workers=ray: 127\.0\.0\.1:1 leads to no cluster .*; start one with ray start --head",
     ):
-        on_ray._join(ray)
+        on_ray._join()
     monkeypatch.delenv("RAY_ADDRESS")
     monkeypatch.setattr(on_ray, "CURRENT_CLUSTER", tmp_path / "none")
     with pytest.raises(ConfigError, match=r"^embedding.workers=ray: no Ray cluster runs on this machine; start one"):
-        on_ray._join(ray)
+        on_ray._join()
 
 
 def test_without_ray_the_message_says_how_to_get_it(monkeypatch):

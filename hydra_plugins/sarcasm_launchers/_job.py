@@ -45,6 +45,7 @@ class Job:
         number: of the job, from 0.
         singletons: what Hydra keeps once a process.
         environment: variables to set.
+        folder: where the sweep was called, which paths may start from.
     """
 
     context: HydraContext
@@ -54,6 +55,7 @@ class Job:
     number: int
     singletons: Mapping[Any, Any]
     environment: Mapping[str, str]
+    folder: str
 
     def __call__(self) -> JobReturn:
         """Run it in this process."""
@@ -61,6 +63,7 @@ class Job:
 
         gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
         os.environ.update(self.environment)
+        os.chdir(self.folder)
         setup_globals()
         Singleton.set_state(self.singletons)
         config = self.context.config_loader.load_sweep_config(self.config, self.overrides)
@@ -111,7 +114,16 @@ class JobLauncher(Launcher):
         Path(self._config.hydra.sweep.dir).mkdir(parents=True, exist_ok=True)
         along = {name: value for name, value in os.environ.items() if name.startswith(TAKEN_ALONG)}
         jobs = [
-            Job(self._context, self._task, self._config, list(overrides), number, Singleton.get_state(), along)
+            Job(
+                self._context,
+                self._task,
+                self._config,
+                list(overrides),
+                number,
+                Singleton.get_state(),
+                along,
+                os.getcwd(),
+            )
             for number, overrides in enumerate(job_overrides, initial_job_idx)
         ]
         returned = {}

@@ -6,23 +6,16 @@ What a job prints stands in Ray's own files, on the machine where it ran: /tmp/r
 from __future__ import annotations
 
 import logging
-import os
 import signal
-import socket
 import time
 from collections.abc import Iterator, Sequence
-from typing import Any
+from types import ModuleType
 
 from hydra.core.utils import JobReturn
 
 from hydra_plugins.sarcasm_launchers._job import END_SECONDS, SECONDS_BETWEEN_LOOKS, Job, JobLauncher, environment
 from sarcasm.errors import ConfigError, LostJobError
-
-ANSWER_SECONDS = 10.0
-OWN_CLUSTER = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_AUTH_MODE": "token"}
-"""What a cluster that is begun here is told, unless the user has set it: to report nothing to Ray's makers, and to take
-orders from this user alone, as its ports are open on all of the machine's addresses.
-"""
+from sarcasm.ray_runtime import join, load_ray
 
 
 class RayLauncher(JobLauncher):
@@ -39,10 +32,7 @@ class RayLauncher(JobLauncher):
 
     def run(self, jobs: Sequence[Job]) -> Iterator[tuple[Job, JobReturn]]:
         """See `JobLauncher.run`."""
-        # Before it is imported, since that is when it reads them.
-        for name, value in OWN_CLUSTER.items():
-            os.environ.setdefault(name, value)
-        import ray
+        ray = load_ray(begins=self._address is None)
         from ray.exceptions import RayError, RayTaskError
 
         if not ray.is_initialized():
@@ -71,19 +61,16 @@ class RayLauncher(JobLauncher):
                     ray.cancel(reference)  # raises KeyboardInterrupt there
                 ray.wait(list(running), num_returns=len(running), timeout=END_SECONDS)
 
-    def _join(self, ray: Any) -> None:
-        quiet: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
+    def _join(self, ray: ModuleType) -> None:
         if self._address is None:
             with environment():
                 ray.init(
-                    "local", num_cpus=self._num_cpus, include_dashboard=False, _node_ip_address="127.0.0.1", **quiet
-                )
+                    "local", num_cpus=self._num_cpus, include_dashboard=False, logging_level=logging.ERROR,
+                    log_to_driver=False,
+                )  # fmt: skip
             return
-        host, _, port = self._address.rpartition(":")
         try:
-            # Ray ends the whole process where nobody answers.
-            socket.create_connection((host.strip("[]"), int(port)), ANSWER_SECONDS).close()
-            ray.init(self._address, **quiet)
+            join(self._address)
         except (OSError, RuntimeError, ValueError) as error:
             raise ConfigError(
                 f"hydra.launcher.address={self._address}: this leads to no Ray cluster ({error}); start one with ray"

@@ -63,7 +63,7 @@ class SubmititLauncher(JobLauncher):
                 time.sleep(SECONDS_BETWEEN_LOOKS)
                 for job, submitted in [each for each in running.values() if each[1].done()]:
                     del running[job.number]
-                    yield job, self._given(job, submitted)
+                    yield job, self.given(job, submitted)
         finally:
             self.cancel([submitted for _, submitted in running.values()])
 
@@ -83,7 +83,8 @@ class SubmititLauncher(JobLauncher):
     def cancel(self, running: Sequence[Submitted]) -> None:
         """End jobs before their time."""
 
-    def _given(self, job: Job, submitted: Submitted) -> JobReturn:
+    def given(self, job: Job, submitted: Submitted) -> JobReturn:
+        """What came of a job that has ended."""
         from submitit.core.utils import FailedJobError, UncompletedJobError
 
         try:
@@ -133,6 +134,10 @@ class SubmititLocalLauncher(SubmititLauncher):
         for submitted in running:
             submitted.wait()
 
+    def given(self, job: Job, submitted: Submitted) -> JobReturn:
+        """See `SubmititLauncher.given`; on this machine's own disk, what is not there now will not be."""
+        return super().given(job, submitted) if submitted.paths.result_pickle.exists() else job.failed(LostJobError())
+
 
 class SlurmLauncher(SubmititLauncher):
     """An array of Slurm jobs.
@@ -156,6 +161,7 @@ class SlurmLauncher(SubmititLauncher):
         gpus_per_node: int | None, array_parallelism: int, setup: Sequence[str], additional_parameters: DictConfig,
     ) -> None:  # fmt: skip
         options = {
+            "name": "sarcasm",
             "cpus_per_task": cpus_per_task,
             "mem_gb": mem_gb,
             "gpus_per_node": gpus_per_node,

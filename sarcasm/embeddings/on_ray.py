@@ -8,9 +8,7 @@ VGGish's, under the same names, and to have the same sarcasm installed.
 
 from __future__ import annotations
 
-import logging
 import os
-import socket
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -19,13 +17,13 @@ from typing import Any
 from sarcasm.embeddings.embedding import Network
 from sarcasm.embeddings.stream import Clip, Result, Task, embedded_in_batches, opened, read
 from sarcasm.errors import ConfigError, SarcasmError
+from sarcasm.ray_runtime import join, load_ray
 
 CLIPS_AT_ONCE = 16
 """That a worker takes: a second or so of work, so that little is done again when it dies."""
 
 CURRENT_CLUSTER = Path("/tmp/ray/ray_current_cluster")  # noqa: S108  # where ray start writes it
 """Holds the address of the cluster that runs on this machine."""
-ANSWER_SECONDS = 10.0
 
 
 class Worker:
@@ -78,7 +76,7 @@ def embed_on_ray(clips: Sequence[Clip], task: Task, weights: str) -> Iterator[Re
     ray, actor_pool = _load_ray()
     is_ours = not ray.is_initialized()
     if is_ours:
-        _join(ray)
+        _join()
     try:
         batches = [clips[start : start + CLIPS_AT_ONCE] for start in range(0, len(clips), CLIPS_AT_ONCE)]
         n_processors = int(ray.cluster_resources().get("CPU", 1))
@@ -98,10 +96,8 @@ def embed_on_ray(clips: Sequence[Clip], task: Task, weights: str) -> Iterator[Re
 
 
 def _load_ray() -> tuple[Any, Any]:
-    # Before it is imported: it would tell its makers of its use.
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     try:
-        import ray
+        ray = load_ray()
         from ray.util import ActorPool
     except ImportError:
         raise ConfigError(
@@ -111,14 +107,11 @@ def _load_ray() -> tuple[Any, Any]:
     return ray, ActorPool
 
 
-def _join(ray: Any) -> None:
+def _join() -> None:
     """Connect to a cluster; none is started here: who starts it says what of the machine it may use."""
     address = os.environ.get("RAY_ADDRESS") or (CURRENT_CLUSTER.read_text() if CURRENT_CLUSTER.exists() else "")
-    host, _, port = address.removeprefix("ray://").strip().rpartition(":")
     try:
-        # Ray ends the whole process where nobody answers.
-        socket.create_connection((host.strip("[]"), int(port)), ANSWER_SECONDS).close()
-        ray.init(address=address, logging_level=logging.ERROR, log_to_driver=False)
+        join(address.strip())
     except (OSError, RuntimeError, ValueError) as error:
         found = f"{address} leads to no cluster ({error})" if address else "no Ray cluster runs on this machine"
         raise ConfigError(
