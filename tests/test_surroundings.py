@@ -17,7 +17,11 @@ from sarcasm.tracking.surroundings import LONGEST_DIFF_BYTES, environment, lock_
 def repository(tmp_path: Path) -> Path:
     """A repository with one committed file."""
     (tmp_path / "code.py").write_text("a = 1\n")
-    for words in (["init", "-q"], ["add", "."], ["-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", "first"]):
+    for words in (
+        ["init", "-q"],
+        ["add", "."],
+        ["-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", "first"],
+    ):
         subprocess.run(["git", *words], cwd=tmp_path, check=True)
     return tmp_path
 
