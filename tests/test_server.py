@@ -163,12 +163,42 @@ def test_eight_processes_at_once_lose_nothing_and_tell_nothing_twice(
         assert history(client, fold.info.run_id, "train/loss") == [(step, float(step)) for step in range(FOLD_STEPS)]
 
 
-def test_what_is_told_again_is_kept_once(
-    server: MlflowServer, own_environment: None, tmp_path: Path
-) -> None:
+def test_what_is_told_again_is_kept_once(server: MlflowServer, own_environment: None, tmp_path: Path) -> None:
     store = open_store(server.uri, tmp_path, 30.0)
     run_id = store.client.create_run(store.experiment_id("again")).info.run_id
     points = [Point("train/loss", 1 / (step + 1), 1_000 + step, step) for step in range(STEPS)]
     for batch in (points[:700], points[:700], points[500:], points):
         Batch(batch, {"a": "1"}, {"b": "2"}).carry_out(store.client, run_id)
     assert history(store.client, run_id, "train/loss") == [(point.step, point.value) for point in points]
+
+
+def test_eight_trainings_at_once_share_their_embeddings_and_are_all_recorded(
+    server: MlflowServer, own_environment: None, project_copy: Path, tmp_path: Path
+) -> None:
+    words = [
+        sys.executable, "train.py", f"tracking.uri={server.uri}", "tracking.experiment=trainings",
+        "tracking.timeout_seconds=60", "trainer.steps=40", f"store.path={tmp_path}/embeddings.db",
+    ]  # fmt: skip
+    started = [
+        subprocess.Popen([*words, f"seed={seed}"], cwd=project_copy, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        for seed in range(PROCESSES)
+    ]
+    said = [process.communicate(timeout=500)[0].decode() for process in started]
+    assert [process.returncode for process in started] == [0] * PROCESSES, said
+    assert list((project_copy / "outputs" / "spool").iterdir()) == []
+
+    store = open_store(server.uri, tmp_path, 30.0)
+    runs = {
+        run.data.params["seed"]: run for run in store.client.search_runs([store.experiment_id("trainings")])
+    }
+    assert sorted(runs) == [str(seed) for seed in range(PROCESSES)]
+    first = {each.path for each in store.client.list_artifacts(runs["0"].info.run_id)}
+    assert {"params.json", "config.yaml", "predictions.csv", "model"} <= first
+    for run in runs.values():
+        assert run.info.status == "FINISHED"
+        assert run.data.params.keys() == runs["0"].data.params.keys()
+        assert run.data.metrics.keys() == runs["0"].data.metrics.keys()
+        losses = history(store.client, run.info.run_id, "train/loss")
+        assert [step for step, _ in losses] == list(range(40))
+        assert losses[0][1] > losses[-1][1]
+        assert {each.path for each in store.client.list_artifacts(run.info.run_id)} == first
