@@ -28,6 +28,10 @@ test-ray: $(VENV)/.installed-dev  ## embedding on a Ray cluster with a killed wo
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .[ray]
 	$(BIN)/python -m pytest -m "slow or not slow" tests/test_ray.py $(ARGS)
 
+test-postgres: $(VENV)/.installed-dev  ## runs on an MLflow server with PostgreSQL (installs the driver; needs initdb)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .[postgres] 'mlflow[auth]'
+	$(BIN)/python -m pytest -m "slow or not slow" tests/test_server.py $(ARGS)
+
 lint: $(VENV)/.installed-dev  ## style, spelling and the direction of imports
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .

@@ -16,9 +16,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
 from sarcasm.project import PROJECT
-from sarcasm.tracking import Tracking, open_store
+from sarcasm.errors import TrackingError
+from sarcasm.tracking import Recorded, Tracking, find_run, open_store, start
 from sarcasm.tracking.metrics import Point
 from sarcasm.tracking.operations import Batch
 from tests.tracking_fixtures import MlflowServer, free_port
@@ -115,7 +117,22 @@ def home() -> Iterator[Home]:
 
 @pytest.fixture(scope="module")
 def server(home: Home) -> Iterator[MlflowServer]:
-    server = MlflowServer(home.folder, script("mlflow server"), home.environment)
+    server = MlflowServer(home.folder, script("mlflow server --host"), home.environment)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+def guarded(home: Home, tmp_path: Path) -> Iterator[MlflowServer]:
+    """A server that asks for a name and a password."""
+    text = (PROJECT / "docs" / "server.md").read_text(encoding="utf-8")
+    (settings,) = re.findall(r"^```ini\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    (home.folder / "mlflow" / "users.ini").write_text(settings)
+    home.run(script("createdb .* users"))
+    server = MlflowServer(tmp_path, script("mlflow server --app-name"), home.environment)
     try:
         server.start()
         yield server
@@ -202,3 +219,61 @@ def test_eight_trainings_at_once_share_their_embeddings_and_are_all_recorded(
         assert [step for step, _ in losses] == list(range(40))
         assert losses[0][1] > losses[-1][1]
         assert {each.path for each in store.client.list_artifacts(run.info.run_id)} == first
+
+
+def test_what_was_saved_comes_back(home: Home, server: MlflowServer, own_environment: None, tmp_path: Path) -> None:
+    store = open_store(server.uri, tmp_path, 30.0)
+    run_id = store.client.create_run(store.experiment_id("saved")).info.run_id
+    store.client.log_text(run_id, "kept", "kept.txt")
+    # Artifacts belong to who runs the server, which PostgreSQL's user may read.
+    home.run(script("pg_dump"))
+    home.run("createdb --host=127.0.0.1 --username=mlflow again")
+    home.run("pg_restore --host=127.0.0.1 --username=mlflow --dbname=again mlflow/runs.dump")
+    (found,) = home.run(
+        "psql --host=127.0.0.1 --username=mlflow --tuples-only --no-align"
+        f" --command=\"select artifact_uri from runs where run_uuid = '{run_id}'\" again"
+    ).splitlines()
+    kept = found.removeprefix("mlflow-artifacts:/") + "/kept.txt"
+    assert home.run(f"tar --extract --to-stdout --file=mlflow/artifacts.tar.gz artifacts/{kept}") == "kept"
+
+
+def test_a_database_that_is_up_to_date_stays_so(home: Home, server: MlflowServer) -> None:
+    upgrade = script("mlflow db upgrade")
+    done = subprocess.run(
+        ["bash", "-euc", upgrade], env=os.environ | home.environment, capture_output=True, text=True, check=False, timeout=120
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.skipif(not importlib.util.find_spec("flask_wtf"), reason="mlflow[auth] is not there")
+def test_names_and_passwords_are_asked_for_and_taken_from_the_environment(
+    home: Home, guarded: MlflowServer, tracking: Callable[..., Tracking], own_environment: None, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    admin = ("admin", (home.folder / "mlflow" / "admin").read_text().strip())
+    for name in ("anna", "ben"):
+        made = requests.post(
+            f"{guarded.uri}/api/2.0/mlflow/users/create", auth=admin, timeout=30,
+            json={"username": name, "password": f"a word of {name}"},
+        )  # fmt: skip
+        assert made.status_code == 200, made.text
+    options = tracking(uri=guarded.uri, timeout_seconds=30.0)
+
+    def record() -> Recorded:
+        with start(options, tmp_path, run_name="one", params={"a": 1}, tags={}) as tracked:
+            tracked.log_step(0, {"train/loss": 0.5})
+            tracked.log_text("kept", "kept.txt")
+        return find_run(options, tmp_path, tracked.run_id)
+
+    refused = f"cannot open the experiment sarcasm in {guarded.uri}: the server refuses; set MLFLOW_TRACKING_TOKEN, or MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"
+    monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "ben")
+    monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "a word of anna")
+    with pytest.raises(TrackingError, match=f"^{re.escape(refused)}$"):
+        record()
+    # Anna makes the experiment, Ben records in it too.
+    for name in ("anna", "ben"):
+        monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", name)
+        monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", f"a word of {name}")
+        run = record()
+        assert (run.status, run.metrics["train/loss"]) == ("FINISHED", 0.5)
+        assert run.text("kept.txt") == "kept"
