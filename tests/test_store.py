@@ -479,6 +479,13 @@ def test_what_nobody_foresaw_is_told_in_its_own_words_in_one_line() -> None:
     assert explain(ValueError("x" * 1000), "sqlite:///a.db") == "x" * 296 + " ..."
 
 
+def test_a_server_that_refuses_is_not_taken_for_a_folder_that_does() -> None:
+    said = "API request to endpoint /api/2.0/mlflow/runs/create failed with error code 403 != 200. Response body: 'Permission denied'"
+    assert explain(ValueError(said), "http://there") == (
+        "the server refuses; set MLFLOW_TRACKING_TOKEN, or MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"
+    )
+
+
 def test_terminated_ends_a_process_as_shells_count() -> None:
     ended = Terminated(signal.SIGTERM)
     assert (ended.code, str(ended)) == (143, "stopped by SIGTERM")
