@@ -16,6 +16,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np  # before its threads are limited, which reaches what is loaded
+from threadpoolctl import threadpool_limits
+
 from sarcasm.tracking import Tracked, Tracking, start
 from sarcasm.tracking.options import OnFailure
 from tests.tracking_fixtures import MlflowServer
@@ -73,8 +76,6 @@ WAYS = {"ours": ours, "log_batch": log_batch, "log_metric": log_metric}
 
 def fit(n_steps: int, log_step: LogStep) -> None:
     """Gradient descent of one hidden layer of 100 units on rows of 128 features."""
-    import numpy as np
-
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(N_ROWS, 128)).astype(np.float32), rng.normal(size=(N_ROWS, 2)).astype(np.float32)
     hidden, output = (rng.normal(0, 0.05, shape).astype(np.float32) for shape in ((128, 100), (100, 2)))
@@ -95,7 +96,7 @@ def log_alone(n_steps: int, log_step: LogStep) -> None:
 def untracked(n_steps: int) -> float:
     """Seconds of a loop that tells nobody."""
     started = time.perf_counter()
-    fit(n_steps, lambda step, metrics: None)
+    fit(n_steps, lambda _step, _metrics: None)
     return time.perf_counter() - started
 
 
@@ -148,8 +149,6 @@ def stores() -> Iterator[dict[str, tuple[Tracking, Path]]]:
 
 def measure(repeats: int = 5) -> list[dict[str, object]]:
     """Run all in turns; medians over the turns."""
-    from threadpoolctl import threadpool_limits
-
     rows: list[dict[str, object]] = []
     # One thread: the products are too small for two, and waiting for the second would be counted as work.
     with stores() as places, threadpool_limits(1):

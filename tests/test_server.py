@@ -7,7 +7,6 @@ import os
 import pwd
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -18,8 +17,8 @@ from typing import Any
 import pytest
 import requests
 
-from sarcasm.project import PROJECT
 from sarcasm.errors import TrackingError
+from sarcasm.project import PROJECT
 from sarcasm.tracking import Recorded, Tracking, find_run, open_store, start
 from sarcasm.tracking.metrics import Point
 from sarcasm.tracking.operations import Batch
@@ -205,9 +204,7 @@ def test_eight_trainings_at_once_share_their_embeddings_and_are_all_recorded(
     assert list((project_copy / "outputs" / "spool").iterdir()) == []
 
     store = open_store(server.uri, tmp_path, 30.0)
-    runs = {
-        run.data.params["seed"]: run for run in store.client.search_runs([store.experiment_id("trainings")])
-    }
+    runs = {run.data.params["seed"]: run for run in store.client.search_runs([store.experiment_id("trainings")])}
     assert sorted(runs) == [str(seed) for seed in range(PROCESSES)]
     first = {each.path for each in store.client.list_artifacts(runs["0"].info.run_id)}
     assert {"params.json", "config.yaml", "predictions.csv", "model"} <= first
