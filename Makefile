@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PORT ?= 5000
 ARGS ?=
 
-.PHONY: help run test test-slow test-faults test-ray test-launchers lint types docs-check bench ui lock clean
+.PHONY: help run test test-slow test-faults test-ray test-launchers test-postgres lint types bench ui lock clean
 .DEFAULT_GOAL := help
 
 help:  ## list these targets
@@ -31,6 +31,10 @@ test-ray: $(VENV)/.installed-dev  ## embedding on a Ray cluster with a killed wo
 test-launchers: $(VENV)/.installed-dev  ## jobs in processes, by submitit, on a stand-in for Slurm and on Ray (installs both)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .[submitit,ray]
 	$(BIN)/python -m pytest -m "slow or not slow" tests/test_launchers.py tests/test_optuna.py $(ARGS)
+
+test-postgres: $(VENV)/.installed-dev  ## runs on an MLflow server with PostgreSQL (installs the driver; needs initdb)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .[postgres] 'mlflow[auth]'
+	$(BIN)/python -m pytest -m "slow or not slow" tests/test_server.py $(ARGS)
 
 lint: $(VENV)/.installed-dev  ## style, spelling and the direction of imports
 	$(BIN)/ruff check .

@@ -30,7 +30,6 @@ from sarcasm.project import PROJECT
 
 if TYPE_CHECKING:
     from sarcasm.checkpoints import Checkpoints, FitCheckpoint
-
     from sarcasm.corpus import Corpus
     from sarcasm.embeddings import Copies, Table
     from sarcasm.fit import Model

@@ -62,12 +62,6 @@ def mustard_options(mustard_folder, v1_checkpoint, pca_params) -> list[str]:
     ]  # fmt: skip
 
 
-@pytest.fixture
-def ready(tmp_path, made_database) -> None:
-    """A tracking store, which MLflow takes seconds to make."""
-    shutil.copy(made_database, tmp_path / "mlflow.db")
-
-
 NOT_REPEATED = ("time/", "store/")
 
 

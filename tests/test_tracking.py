@@ -16,16 +16,18 @@ from contextlib import AbstractContextManager, closing, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import pytest
+import requests
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sarcasm.errors import ConfigError, TrackingError
 from sarcasm.tracking import Terminated, Tracked, Tracking, open_store, run, spool, start
 from sarcasm.tracking.failures import is_locked
-from sarcasm.tracking.metrics import Gatherer, Point, append_to_sqlite
+from sarcasm.tracking.metrics import Gatherer, Point, append_to_sqlite, post_to_server
 from sarcasm.tracking.operations import Batch, from_line
 from sarcasm.tracking.options import OnFailure
 from sarcasm.tracking.processes import is_alive, is_gone, this_process
@@ -581,6 +583,41 @@ def test_metrics_written_directly_are_what_mlflow_itself_would_write(
 
     for table in ("metrics", "latest_metrics"):
         assert rows(table, directly) == rows(table, by_mlflow) != []
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(POINTS, min_size=1, max_size=12), st.sampled_from([1, 1_001]))
+def test_a_server_is_told_what_mlflow_itself_would_tell_it(points: list[Point], times: int) -> None:
+    from mlflow import MlflowClient
+    from mlflow.entities import Metric
+
+    points = points[: 12 // times + 1] * times  # more than one request takes, now and then
+    client = MlflowClient("http://anna:secret@there:5000")
+    done = requests.Response()
+    done.status_code, done._content = 200, b"{}"
+    with mock.patch("mlflow.utils.rest_utils._get_http_response_with_retries", return_value=done) as asked:
+        assert post_to_server(client, "a1", points)
+        ours = list(asked.call_args_list)
+        asked.reset_mock()
+        client.log_batch("a1", metrics=[Metric(*point) for point in points])
+    # Address, user, patience, body: each request whole.
+    assert ours == asked.call_args_list != []
+
+
+def test_a_client_that_is_not_as_known_is_left_to_mlflow(tracked_project: Path) -> None:
+    from mlflow import MlflowClient
+    from mlflow.store.tracking.rest_store import RestStore
+
+    class Derived(RestStore):  # type: ignore[misc]
+        """Has its own ways."""
+
+    points = [Point("a", 1.0, 0, 0)]
+    assert not post_to_server(open_store("", tracked_project, 5.0).client, "a1", points)
+    client = MlflowClient("http://there")
+    with mock.patch.object(type(client._tracking_client), "store", Derived(None)):
+        assert not post_to_server(client, "a1", points)
+    del client._tracking_client
+    assert not post_to_server(client, "a1", points)
 
 
 @pytest.mark.parametrize("table", ["metrics", "latest_metrics"])

@@ -10,7 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -29,6 +29,12 @@ def made_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     database = tmp_path_factory.mktemp("store") / "mlflow.db"
     build(database)
     return database
+
+
+@pytest.fixture
+def ready(tmp_path: Path, made_database: Path) -> None:
+    """A store in this test's folder."""
+    shutil.copy(made_database, tmp_path / "mlflow.db")
 
 
 @pytest.fixture
@@ -64,6 +70,12 @@ def tracking() -> Callable[..., Tracking]:
     return options
 
 
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return int(free.getsockname()[1])
+
+
 class MlflowServer:
     """A tracking server of MLflow on this machine, which a test may stop, freeze and start again.
 
@@ -72,23 +84,29 @@ class MlflowServer:
         uri: its address, the same after each start.
     """
 
-    def __init__(self, folder: Path, backend: str = "") -> None:
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self._port = free.getsockname()[1]
-        self.folder, self.uri = folder, f"http://127.0.0.1:{self._port}"
-        self._backend = backend or f"sqlite:///{folder}/server.db"
+    def __init__(self, folder: Path, script: str = "", environment: Mapping[str, str] | None = None) -> None:
+        """
+        Args:
+            folder: what it keeps and where it runs; made if needed.
+            script: starts it, for bash; empty for one that keeps all in its folder.
+            environment: further variables, for the script.
+        """
+        port = free_port()
+        self.folder, self.uri = folder, f"http://127.0.0.1:{port}"
+        own = ["--backend-store-uri", f"sqlite:///{folder}/server.db", "--artifacts-destination", f"{folder}/artifacts"]
+        self._words = ["bash", "-euc", script] if script else [sys.executable, "-m", "mlflow", "server", *own]
+        self._environment = {
+            "MLFLOW_PORT": str(port), "MLFLOW_WORKERS": "1", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+            "MLFLOW_DISABLE_TELEMETRY": "true", **(environment or {}),
+        }  # fmt: skip
         self._process: subprocess.Popen[bytes] | None = None
 
-    def start(self, n_workers: int = 1) -> None:
+    def start(self) -> None:
         """Start it, and return when it answers."""
         self.folder.mkdir(exist_ok=True)
         self._process = subprocess.Popen(
-            [
-                sys.executable, "-m", "mlflow", "server", "--workers", str(n_workers), "--port", str(self._port),
-                "--backend-store-uri", self._backend, "--artifacts-destination", str(self.folder / "artifacts"),
-            ],
-            env=os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"},
-            cwd=self.folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+            self._words, env=os.environ | self._environment, cwd=self.folder, stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL, start_new_session=True,
         )  # fmt: skip
         while True:
             assert self._process.poll() is None

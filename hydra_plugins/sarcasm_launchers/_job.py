@@ -122,7 +122,7 @@ class JobLauncher(Launcher):
                 number,
                 Singleton.get_state(),
                 along,
-                os.getcwd(),
+                str(Path.cwd()),
             )
             for number, overrides in enumerate(job_overrides, initial_job_idx)
         ]

@@ -19,6 +19,11 @@ LONGEST = 300  # characters of a foreign message that a line may hold
 
 CAUSES: tuple[tuple[str, str], ...] = (
     (
+        # Before what a disk is called that refuses: MLflow's server says "permission denied" as well.
+        r"error code 401|error code 403|unauthenticated|permission_denied",
+        "the server refuses; set MLFLOW_TRACKING_TOKEN, or MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD",
+    ),
+    (
         # SQLite calls a disk full where there is no space; beyond a quota or a limit of size it speaks of an I/O error.
         r"no space left|disk is full|quota exceeded|file too large|disk i/o error",
         f"the disk is full or failing; free some space {ELSEWHERE}",
@@ -42,10 +47,6 @@ CAUSES: tuple[tuple[str, str], ...] = (
     (
         r"(table|index) \S+ already exists|duplicate column name|expected to match",
         f"it is half made, because its first use was cut short; move it away {ELSEWHERE}",
-    ),
-    (
-        r"error code 401|error code 403|unauthenticated|permission_denied",
-        "the server refuses; set MLFLOW_TRACKING_TOKEN, or MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD",
     ),
     (r"error code 404|endpoint_not_found", "what answers there is no MLflow server; look at tracking.uri"),
     (

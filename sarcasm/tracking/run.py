@@ -40,6 +40,7 @@ from sarcasm.tracking.ticker import Ticker
 LONGEST_ERROR = 500
 PARENT_VARIABLE, ATTEMPT_VARIABLE = "SARCASM_PARENT_RUN", "SARCASM_SWEEP_ATTEMPT"
 """Environment variables of a sweep's jobs: the run that they are nested in, and which call of the sweep it is."""
+COMMIT, DIRTY = "mlflow.source.git.commit", "git.dirty"
 STEPPED = ("train/", "validation/loss")
 """Beginnings of the metrics that have a value a step."""
 DIGEST_CHARACTERS = 32  # of a dataset; MLflow takes 36 at most
@@ -223,8 +224,14 @@ class Tracked:
         self._recorder.record(Files(str(folder)), f"keep {folder}")
 
     def log_surroundings(self) -> None:
-        """Keep what the run is surrounded by: machine, packages, changes to the code that no commit holds."""
-        self.log_json(environment(), "environment.json")
+        """Keep what the run is surrounded by: the command line's overrides, the commit, machine and packages, and what
+        differs from the commit.
+        """
+        tags = self._begin.tags
+        if overrides := tags.get("overrides"):
+            self.log_json(json.loads(overrides), "overrides.json")
+        commit = {"commit": tags.get(COMMIT, ""), "commit_is_dirty": tags.get(DIRTY) == "true"}
+        self.log_json(commit | environment(), "environment.json")
         if patch := uncommitted(self._project):
             self.log_text(patch, "uncommitted.patch")
 
@@ -418,4 +425,4 @@ def _source_tags(project: Path) -> dict[str, Any]:
     except (OSError, subprocess.SubprocessError):
         return tags
     commit = described.removesuffix("-dirty")
-    return tags | {"mlflow.source.git.commit": commit, "git.dirty": str(commit != described).lower()}
+    return tags | {COMMIT: commit, DIRTY: str(commit != described).lower()}

@@ -9,7 +9,7 @@ import os
 import platform
 import shutil
 import subprocess
-from importlib.metadata import distributions
+import sys
 from pathlib import Path
 
 from sarcasm.files import sha256
@@ -24,7 +24,6 @@ SECONDS = 10.0
 def environment() -> dict[str, object]:
     """The machine and what is installed: JSON can hold it."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else None
-    found = {each.metadata["Name"]: each.version for each in distributions() if each.metadata["Name"]}
     return {
         "python": platform.python_version(),
         "system": platform.platform(),
@@ -32,7 +31,7 @@ def environment() -> dict[str, object]:
         "processors": n_processors(),
         "memory_bytes": memory,
         "gpus": _gpus(),
-        "packages": dict(sorted(found.items(), key=lambda item: item[0].lower())),
+        "packages": _packages(),
     }
 
 
@@ -52,6 +51,19 @@ def uncommitted(project: Path) -> str:
         patch = f"{patch[:LONGEST_DIFF_BYTES]}\n... (cut; {len(patch)} characters in all)\n"
     names = "".join(f"# not known to git: {name}\n" for name in unknown.splitlines())
     return names + patch
+
+
+def _packages() -> dict[str, str]:
+    """Name -> version of what is installed, by the names of the folders that say so; to read each would take a second.
+
+    Source of the form of these names: https://packaging.python.org/en/latest/specifications/recording-installed-packages/
+    """
+    found: dict[str, str] = {}
+    for place in map(Path, sys.path):
+        for folder in place.glob("*.dist-info"):
+            name, _, version = folder.name.removesuffix(".dist-info").partition("-")
+            found.setdefault(name, version)
+    return dict(sorted(found.items(), key=lambda item: item[0].lower()))
 
 
 def _gpus() -> list[str]:
