@@ -191,6 +191,7 @@ def train_and_say(folder: str) -> None:
     fit(LONG, Checkpoints(Path(folder), ALWAYS).of("fold-s0"), lambda step, metrics: print(step, flush=True))  # noqa: T201
 
 
+@pytest.mark.slow
 def test_a_process_that_is_killed_outright_goes_on_where_it_was(tmp_path):
     program = "import sys; from tests.test_checkpoints import train_and_say; train_and_say(sys.argv[1])"
     environment = os.environ | {"PYTHONPATH": str(PROJECT)}

@@ -86,6 +86,7 @@ def undisturbed() -> dict[str, Any]:
     }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_server_that_is_down_at_the_start_is_told_when_it_is_back(
     mlflow_server: MlflowServer, tracking: Options, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -108,7 +109,10 @@ def test_a_server_that_is_down_at_the_start_is_told_when_it_is_back(
     assert spool.waiting(tmp_path) == []
 
 
-@pytest.mark.parametrize("trouble", ["stopped", "frozen", "replaced by an empty one"])
+@pytest.mark.parametrize(
+    "trouble",
+    ["stopped", *(pytest.param(each, marks=pytest.mark.slow) for each in ("frozen", "replaced by an empty one"))],
+)
 def test_a_server_in_trouble_gets_the_same_in_the_end(
     mlflow_server: MlflowServer, made_database: Path, tracking: Options, tmp_path: Path, trouble: str
 ) -> None:
@@ -134,6 +138,7 @@ def test_a_server_in_trouble_gets_the_same_in_the_end(
     assert not tracked.run_id.startswith("spool:")
 
 
+@pytest.mark.slow
 def test_a_process_that_is_killed_leaves_a_run_that_can_be_sent(
     mlflow_server: MlflowServer, tracking: Options, tmp_path: Path
 ) -> None:

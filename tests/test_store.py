@@ -378,6 +378,7 @@ def test_a_deleted_experiment_is_named_with_the_way_back(tracked_project: Path) 
     opened = open_here(project=tracked_project)
     number = opened.experiment_id("old")
     opened.client.delete_experiment(number)
+    opened = open_here(project=tracked_project)
     with pytest.raises(TrackingError) as raised:
         opened.experiment_id("old")
     assert str(raised.value) == (
