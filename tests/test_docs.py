@@ -142,6 +142,8 @@ def test_every_question_about_runs_is_answered(command, two_runs):
 def test_every_look_through_runs_finds_something(command, two_runs, tmp_path, monkeypatch, capsys):
     (store, _), named = two_runs
     monkeypatch.chdir(tmp_path)
+    # Or `sync` would send what waits in the developer's own spool to the store of this test.
+    monkeypatch.setattr("sarcasm.runs.command.PROJECT", tmp_path)
     words = [named.get({"SWEEP": "RUN_B"}.get(word, word), word) for word in shlex.split(command, comments=True)[1:]]
     assert cli.main([*words, store]) == console.DONE
     assert "No run is" not in capsys.readouterr().out
