@@ -97,6 +97,7 @@ def test_an_ended_sweep_ends_its_jobs_and_leaves_no_process_behind(sweep: Sweep,
     assert processes_in(sweep.folder) == []
 
 
+@pytest.mark.slow
 def test_processes_end_with_the_one_that_began_them(sweep: Sweep):
     process = sweep.begin("hydra/launcher=joblib", "seed=1,2", "trainer.steps=300")
     sweep.wait_for("began_1", "began_2")

@@ -288,6 +288,7 @@ def test_an_option_that_cannot_be_is_named(tmp_path, changed, message):
     assert str(caught.value) == message
 
 
+@pytest.mark.slow
 def test_the_command_line_finds_the_best_in_several_processes(sweep):
     """What sweep_fixtures.py's program is judged by is best at seed=7; seeds above a hundred are trouble."""
     status, out, err = sweep.call(

@@ -176,7 +176,13 @@ def test_original_with_the_big_head_from_a_released_format_checkpoint(run_train,
     assert "warning" not in result.stderr
 
 
-@pytest.mark.parametrize("experiment", ["notebook_smoke", "notebook_original", "notebook_denoised"])
+@pytest.mark.parametrize(
+    "experiment",
+    [
+        "notebook_original",
+        *(pytest.param(f"notebook_{name}", marks=pytest.mark.slow) for name in ("smoke", "denoised")),
+    ],
+)
 def test_the_notebooks_sections_run_on_a_folder_shaped_like_mustard(
     run_train, ready, mustard_options, tmp_path, experiment
 ):
@@ -344,7 +350,9 @@ def test_jobs_in_other_processes_are_nested_too(run_train, ready, mustard_option
     assert sorted(run.data.params["seed"] for run in runs) == ["1", "2"]
 
 
-@pytest.mark.parametrize(("number", "exit_status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("number", "exit_status"), [(signal.SIGINT, 130), pytest.param(signal.SIGTERM, 143, marks=pytest.mark.slow)]
+)
 def test_an_interrupted_run_is_killed_and_keeps_its_losses(project_copy, number, exit_status):
     process = subprocess.Popen(
         [sys.executable, "train.py", "trainer.steps=1000000", "tracking.flush_seconds=0.2"],
