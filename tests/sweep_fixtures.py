@@ -58,6 +58,12 @@ hydra:
   output_subdir: null
   sweep: {dir: multirun, subdir: "${hydra:job.num}"}
 """
+PLUGIN = """
+from hydra.core.config_store import ConfigStore
+for name in ("joblib", "submitit_local", "ray"):
+    ConfigStore.instance().store(group="hydra/launcher", name=name, node={"_target_": "hydra_plugins.theirs.Launcher"})
+"""
+"""Another's, that registers launchers of the names of ours, as Hydra's own plugins do."""
 
 
 class Sweep:
@@ -71,6 +77,8 @@ class Sweep:
         self.folder = folder
         (folder / "conf").mkdir()
         (folder / "program.py").write_text(PROGRAM)
+        (folder / "hydra_plugins" / "theirs").mkdir(parents=True)
+        (folder / "hydra_plugins" / "theirs" / "__init__.py").write_text(PLUGIN)
         (folder / "conf" / "config.yaml").write_text(CONFIG.replace("PROJECT", str(PROJECT)))
 
     def begin(self, *words: str, **environment: str) -> subprocess.Popen[str]:

@@ -69,6 +69,7 @@ def test_jobs_go_on_beside_one_that_fails_and_one_that_is_killed(sweep, launcher
     said = [line for line in err.splitlines() if line.startswith("error: ")]
     assert sorted(said) == ["error: a made-up failure (job: seed=101)", f"{LOST} (job: seed=102)"]
     assert "Traceback" not in err
+    assert "Warning" not in err
     done = [json.loads((sweep.folder / f"done_{seed}").read_text()) for seed in (1, 2, 3)]
     assert {each["parent"] for each in done} == {"the parent"}
     assert {each["folder"] for each in done} == {str(sweep.folder)}

@@ -22,6 +22,7 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, open_dict
 
+from hydra_plugins.sarcasm_launchers.own_configs import forget_others
 from sarcasm.processors import n_processors
 from sarcasm.project import PROJECT
 
@@ -66,6 +67,7 @@ class Job:
         os.chdir(self.folder)
         setup_globals()
         Singleton.set_state(self.singletons)
+        forget_others()  # the line above has registered them again
         config = self.context.config_loader.load_sweep_config(self.config, self.overrides)
         with open_dict(config):
             config.hydra.job.id = f"{config.hydra.job.name}_{self.number}"

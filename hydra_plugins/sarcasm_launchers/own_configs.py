@@ -10,14 +10,19 @@ from sarcasm.project import PROJECT
 
 
 class OwnConfigs(SearchPathPlugin):
-    """Forgets what another plugin has registered under the name of a file of ours.
-
-    Hydra 1.3 would take it for the schema of our file, and refuse what it does not know:
-    https://hydra.cc/docs/1.2/upgrades/1.0_to_1.1/automatic_schema_matching
-    """
+    """What Hydra calls once plugins are known, and before any config is read."""
 
     def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:  # noqa: ARG002
-        """See hydra.plugins.search_path_plugin: called once plugins are known, and before any config is read."""
-        for path in (PROJECT / "conf" / "hydra").glob("*/*.yaml"):
-            group = ConfigStore.instance().repo.get("hydra", {}).get(path.parent.name, {})
-            group.pop(path.name, None)
+        """See hydra.plugins.search_path_plugin."""
+        forget_others()
+
+
+def forget_others() -> None:
+    """Forget what other plugins have registered under the names of files of ours.
+
+    Hydra 1.3 would take it for the schemas of these files, and refuse what they do not know:
+    https://hydra.cc/docs/1.2/upgrades/1.0_to_1.1/automatic_schema_matching
+    """
+    for path in (PROJECT / "conf" / "hydra").glob("*/*.yaml"):
+        group = ConfigStore.instance().repo.get("hydra", {}).get(path.parent.name, {})
+        group.pop(path.name, None)
