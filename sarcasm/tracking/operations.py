@@ -111,7 +111,14 @@ class Input:
         from mlflow.entities import Dataset, DatasetInput, InputTag
 
         dataset = Dataset(self.name, self.digest, "local", self.source, profile=self.profile)
-        client.log_inputs(run_id, [DatasetInput(dataset, [InputTag("mlflow.data.context", "training")])])
+        inputs = [DatasetInput(dataset, [InputTag("mlflow.data.context", "training")])]
+        try:
+            client.log_inputs(run_id, inputs)
+        except Exception as error:
+            # MLflow looks for the dataset and then makes it: another run may have made it in between.
+            if "unique constraint" not in str(error).lower():
+                raise
+            client.log_inputs(run_id, inputs)
 
 
 @dataclass(frozen=True)
