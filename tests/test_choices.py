@@ -19,13 +19,16 @@ USUAL = dict(
     for each in OmegaConf.to_container(OmegaConf.load(help_page.CONF / "config.yaml"))["defaults"]
     if isinstance(each, dict)
 )
-# The usual choices of all groups run together, with each dataset.
-CHOICES = [
-    (group, choice)
+OTHERS = {
+    group: [choice for choice in help_page.choices(group) if group == "dataset" or USUAL[group] != choice]
     for group in help_page.groups()
-    for choice in help_page.choices(group)
-    if group == "dataset" or USUAL[group] != choice
-]
+}
+"""Group -> its choices but the usual one, which runs together with those of other groups."""
+ROUNDS = [
+    {group: choices[-1 - number] for group, choices in OTHERS.items() if group != "experiment" and number < len(choices)}
+    for number in range(max(map(len, OTHERS.values())))
+] + [{"experiment": choice} for choice in OTHERS["experiment"]]
+"""One choice of each group at a time, as starting a run costs more than what differs; a set-up chooses for itself."""
 
 
 @pytest.fixture
@@ -76,19 +79,22 @@ def run(overrides: list[str], folder: Path) -> None:
     train.run(parse(cfg), cfg)
 
 
-def test_there_are_choices():
-    assert len(CHOICES) > 15
+def test_there_are_choices_and_each_has_its_round():
+    assert sum(map(len, OTHERS.values())) > 25
+    assert {choice for each in ROUNDS for choice in each.items()} == {
+        (group, choice) for group, choices in OTHERS.items() for choice in choices
+    }
     of_prepare = {group.split("@")[0] for group in help_page.groups("prepare")}
     of_training = set(help_page.groups())
     assert of_prepare == {"source", "extract", "denoise"}
     assert of_training | of_prepare == {path.name for path in help_page.CONF.iterdir() if path.is_dir()} - {"hydra"}
 
 
-@pytest.mark.parametrize(("group", "choice"), CHOICES, ids=map("=".join, CHOICES))
-def test_every_choice_runs(group, choice, needed, tmp_path, capsys):
-    overrides = [f"{group}={choice}"]
-    if choice == "predefined":
-        overrides += ["dataset=manifest"]
+@pytest.mark.parametrize("chosen", ROUNDS, ids=lambda chosen: ",".join(map("=".join, chosen.items())))
+def test_every_choice_runs(chosen, needed, tmp_path, capsys):
+    overrides = [f"{group}={choice}" for group, choice in chosen.items()]
+    if chosen.get("split") == "predefined":
+        overrides.append("dataset=manifest")
     cfg = composed(overrides)
     offered = {f"{group}.{key}" for group in cfg if OmegaConf.is_config(cfg[group]) for key in cfg[group]}
     overrides += [f"{option}={place(cfg)}" for option, place in needed.items() if option in offered]
@@ -101,11 +107,12 @@ def test_every_choice_runs(group, choice, needed, tmp_path, capsys):
     assert whole.info.run_id in capsys.readouterr().out
 
 
-OPTIONS = [
-    "resampler=soxr", "scale=standard", "decision=round", "embedding.engine=graph", "trainer.batch_size=7",
-    "dataset.short_clips=drop", "head.hidden=[]", "split.stratify=false", "pool=mean", "trainer.class_weight=balanced",
-    "trainer.validation_share=0.2", "split.audit=off",
-]  # fmt: skip
+ALONE = [
+    ["resampler=soxr", "scale=standard", "decision=round", "trainer.batch_size=7", "split.audit=off"],
+    ["embedding.engine=graph", "pool=mean", "trainer.class_weight=balanced", "dataset.short_clips=drop"],
+    ["head.hidden=[]", "split.stratify=false", "trainer.validation_share=0.2"],
+]
+"""Options that stand alone, some at a time."""
 
 
 TOGETHER = {
@@ -126,11 +133,11 @@ def test_options_that_need_one_another_run_on_the_made_up_clips(options, tmp_pat
     assert ("validation/threshold" in finished.data.metrics) == ("decision=tuned" in options)
 
 
-@pytest.mark.parametrize("option", OPTIONS)
-def test_options_that_stand_alone_run_on_the_made_up_clips(option, tmp_path, capsys):
-    run([option, f"dataset.directory={tmp_path}/smoke"], tmp_path)
+@pytest.mark.parametrize("options", ALONE, ids=",".join)
+def test_options_that_stand_alone_run_on_the_made_up_clips(options, tmp_path, capsys):
+    run([*options, f"dataset.directory={tmp_path}/smoke"], tmp_path)
     (finished,) = MlflowClient(f"sqlite:///{tmp_path}/mlflow.db").search_runs(["1"])
     assert finished.info.status == "FINISHED"
     n_dropped = finished.data.metrics["clips/dropped"]
-    assert n_dropped == (1 if option == "dataset.short_clips=drop" else 0)
+    assert n_dropped == (1 if "dataset.short_clips=drop" in options else 0)
     assert "utterance level" in capsys.readouterr().out

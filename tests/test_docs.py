@@ -136,12 +136,11 @@ def two_runs(tmp_path_factory, made_database) -> tuple[list[str], dict[str, str]
 
 
 @pytest.mark.parametrize("command", sorted({command for _, command in commands() if command.startswith(ASKED)}))
-def test_every_question_about_runs_is_answered(command, two_runs):
+def test_every_question_about_runs_is_answered(command, two_runs, capsys):
     (store, clips), named = two_runs
     words = [named.get(word, word) for word in shlex.split(command, comments=True)[1:]]
-    done = run_sarcasm(*words, store, *([] if words[0] == "compare" else [clips]))
-    assert done.returncode == 0, done.stderr
-    assert done.stdout
+    assert cli.main([*words, store, *([] if words[0] == "compare" else [clips])]) == console.DONE
+    assert capsys.readouterr().out
 
 
 @pytest.mark.parametrize("command", sorted({command for _, command in commands() if command.startswith(LOOKED_UP)}))

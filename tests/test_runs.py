@@ -323,6 +323,7 @@ def test_two_sweeps_at_once_on_one_store_compute_everything_right(run_train, mus
             assert with_pca.data.metrics[name] == expected.data.metrics[name]
 
 
+@pytest.mark.slow
 def test_a_sweep_goes_on_after_a_job_that_fails_and_says_so_in_the_end(run_train, ready, mustard_options, tmp_path):
     result = run_train(
         "-m",
@@ -341,6 +342,7 @@ def test_a_sweep_goes_on_after_a_job_that_fails_and_says_so_in_the_end(run_train
     assert "Traceback" not in result.stderr
 
 
+@pytest.mark.slow
 def test_jobs_in_other_processes_are_nested_too(run_train, ready, mustard_options, tmp_path):
     launcher = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"]
     result = run_train("-m", *launcher, "dataset=original", "seed=1,2", "trainer.steps=2", *mustard_options)

@@ -157,7 +157,7 @@ def test_first_use_leaves_a_whole_file_that_readers_do_not_block(made_database: 
         assert connection.execute("PRAGMA journal_mode").fetchall() == [("wal",)]
 
 
-@pytest.mark.parametrize("n_processes", [6, pytest.param(16, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("n_processes", [4, pytest.param(16, marks=pytest.mark.slow)])
 def test_processes_that_start_at_once_in_a_fresh_folder_lose_nothing(
     tmp_path: Path, own_environment: None, n_processes: int
 ) -> None:
