@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PORT ?= 5000
 ARGS ?=
 
-.PHONY: help run test test-slow test-faults test-ray test-launchers test-postgres lint types bench ui lock clean
+.PHONY: help run test test-slow test-faults test-ray test-launchers test-postgres test-browser lint types bench ui lock clean
 .DEFAULT_GOAL := help
 
 help:  ## list these targets
@@ -35,6 +35,11 @@ test-launchers: $(VENV)/.installed-dev  ## jobs in processes, by submitit, on a 
 test-postgres: $(VENV)/.installed-dev  ## runs on an MLflow server with PostgreSQL (installs the driver; needs initdb)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .[postgres] 'mlflow[auth]'
 	$(BIN)/python -m pytest -m "slow or not slow" tests/test_server.py $(ARGS)
+
+test-browser: $(VENV)/.installed-dev  ## pages in a browser (installs Playwright; needs Chromium, or fetches it)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .[browser]
+	command -v chromium >/dev/null || $(BIN)/python -m playwright install chromium
+	$(BIN)/python -m pytest -m browser tests/browser $(ARGS)
 
 lint: $(VENV)/.installed-dev  ## style, spelling and the direction of imports
 	$(BIN)/ruff check .

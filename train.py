@@ -162,12 +162,23 @@ def train_and_score(
     metrics = result.metrics() | ({"validation/loss": float(np.mean(last_losses))} if last_losses else {})
     # With one fit, its curve is there.
     tracked.log_metrics(metrics if len(fits) > 1 else result.metrics())
+    overviews = {}
+    if config.report.log_mel:
+        with tracked.time("draw"), console.track("drawing") as track:
+            overviews = embeddings.overviews(
+                corpus, [table.utterances[number] for number in np.unique(result.utterances.utterance)],
+                config.resampler, store, track,
+            )  # fmt: skip
+    piece_seconds = config.embedding.piece_seconds if config.pool is embeddings.Pool.none else None
+    heard = report.heard(tested, result.utterances, table, overviews, piece_seconds)
     facts = report.facts(
         table, folds, audit, config.dataset.name, config.embedding.name, config.head.name, config.split.name,
         seeds, len(copies.copy),
     )  # fmt: skip
     with tracked.time("report"), TemporaryDirectory() as folder:
-        report.write(Path(folder), name, facts, cautions, losses, result, run_ids, table, options)
+        report.write(
+            Path(folder), name, facts, cautions, losses, result, run_ids, table, options, heard, config.report.audio
+        )
         tracked.log_folder(Path(folder))
     return facts, result, metrics
 

@@ -5,6 +5,7 @@ sarcasm check denoised                    whether it is fit for use
 sarcasm probe dataset=denoised            what else the embeddings tell
 sarcasm compare RUN RUN                   what can be claimed of their difference
 sarcasm repeat RUN                        whether it comes out the same again
+sarcasm report RUN [RUN]                  its page again, with the sound in it; or two runs side by side
 sarcasm runs list                         what was recorded; also show, diff, repair, export
 sarcasm store info                        what is kept of embeddings, and what to do about it
 """
@@ -25,6 +26,7 @@ from sarcasm.config import PATHS, compose, parse, parse_preparation, run_name
 from sarcasm.errors import ConfigError, SarcasmError
 from sarcasm.options import leaves
 from sarcasm.project import PROJECT
+from sarcasm.report.options import Audio
 from sarcasm.runs.command import add_runs_command
 
 ACTIONS = ("info", "verify", "prune", "clear")
@@ -112,6 +114,23 @@ def _parser() -> Parser:
     add_runs(repeat, "one", 1)
     repeat.epilog = "tracking.uri=... names another store, dataset.audio_dir=... and so on where the files lie now."
     repeat.set_defaults(run=_repeat, n_runs=1)
+
+    pages = commands.add_parser(
+        "report",
+        help="the page of a run again, or two runs side by side, to hear what one fixed and the other broke",
+        description="Write the page of a run anew, with its sound in it say, or that of two runs side by side: which"
+        " clips the second fixed, which it broke, and what can be claimed of it.",
+    )
+    add_runs(pages, "one, or two to put side by side", "+")
+    pages.add_argument(
+        "--audio",
+        type=one_of("audio", [each.value for each in Audio]),
+        default=Audio.linked.value,
+        metavar="AUDIO",
+        help="linked (the clips are played from where they lie), embedded (whoever has the page can hear them) or none",
+    )
+    pages.add_argument("--output", type=Path, metavar="FILE", help="where to; report_RUN.html if it is not said")
+    pages.set_defaults(run=_report, n_runs=1)
 
     add_runs_command(commands)
 
@@ -220,6 +239,32 @@ def _compare(parsed: argparse.Namespace) -> int:
         print(json.dumps(compare.as_json(runs, pairs, differing), indent=2, default=str))  # noqa: T201
     else:
         console.say_comparison(runs, pairs, differing)
+    return console.DONE
+
+
+def _report(parsed: argparse.Namespace) -> int:
+    from sarcasm import pages
+    from sarcasm.files import atomic, named
+    from sarcasm.tracking import find_run
+
+    if len(parsed.runs) > 2:
+        raise ConfigError(f"a page shows one run or two, not {len(parsed.runs)}; sarcasm compare takes any number")
+    tracking, _ = store_options(parsed)
+    runs = [find_run(tracking, PROJECT, word) for word in parsed.runs]
+    if len({run.run_id for run in runs}) < len(runs):
+        raise SarcasmError("a run is named twice; name different ones")
+    output = parsed.output or Path(f"report_{'_'.join(run.run_id[:8] for run in runs)}.html")
+    if output.exists():
+        raise SarcasmError(f"{output} is there already; take it away, or name another file with --output")
+    audio = Audio(parsed.audio)
+    with console.track("sound") as track:
+        if len(runs) == 1:
+            html = pages.page_again(runs[0], audio, track)
+        else:
+            html = pages.page_of_both(runs[0], runs[1], audio, track)
+    with named(output), atomic(output) as file:
+        file.write(html.encode())
+    console.say_page(output)
     return console.DONE
 
 

@@ -31,6 +31,7 @@ from sarcasm.heads import Head
 from sarcasm.options import OF_THE_PLACE, leaves
 from sarcasm.prepare import Preparation
 from sarcasm.project import PROJECT
+from sarcasm.report.options import Report
 from sarcasm.resampling import Resampler
 from sarcasm.scoring import Decision
 from sarcasm.splits import Split
@@ -65,6 +66,7 @@ class Config:
     store: Keeping = MISSING
     tracking: Tracking = MISSING
     sweep: Sweep = MISSING
+    report: Report = MISSING
     resampler: Resampler = MISSING
     pool: Pool = MISSING
     scale: Scale = MISSING

@@ -361,6 +361,11 @@ def say_comparison(
             )
 
 
+def say_page(path: Path) -> None:
+    """Print where a page is, on stdout."""
+    _stdout().print(f"{path}; to look at it: {path.absolute().as_uri()}", soft_wrap=True, highlight=False)
+
+
 def say_repetition(first: str, again: str, found: Repetition) -> None:
     """Print whether a run came out the same again, on stdout."""
     console = _stdout()

@@ -19,7 +19,7 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import DictConfig, OmegaConf
 
 OF_THE_PLACE = (
-    "tracking.", "store.", "embedding.workers", "trainer.checkpoint_seconds", "sweep.", "force"
+    "tracking.", "store.", "embedding.workers", "trainer.checkpoint_seconds", "sweep.", "force", "report."
 )  # fmt: skip
 """Options that say where a run is computed, kept and recorded, and beside what others, and nothing of what it is; by
 the beginnings of their keys.

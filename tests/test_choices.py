@@ -25,7 +25,11 @@ OTHERS = {
 }
 """Group -> its choices but the usual one, which runs together with those of other groups."""
 ROUNDS = [
-    {group: choices[-1 - number] for group, choices in OTHERS.items() if group != "experiment" and number < len(choices)}
+    {
+        group: choices[-1 - number]
+        for group, choices in OTHERS.items()
+        if group != "experiment" and number < len(choices)
+    }
     for number in range(max(map(len, OTHERS.values())))
 ] + [{"experiment": choice} for choice in OTHERS["experiment"]]
 """One choice of each group at a time, as starting a run costs more than what differs; a set-up chooses for itself."""

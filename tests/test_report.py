@@ -8,6 +8,8 @@ import pytest
 
 from sarcasm import report, scoring
 from sarcasm.corpus import Corpus
+from sarcasm.report.options import Audio
+from sarcasm.report.page import clips_of
 from sarcasm.scoring import Decision, Predictions
 from sarcasm.splits import Audit, AuditPolicy, Fold, UtteranceSplit, audit
 from tests.conftest import make_table
@@ -71,7 +73,11 @@ def written(folder, table, decision=Decision.argmax, title="a run", cautions=("B
     facts = report.facts(
         table, folds, audit(folds, table, SPLIT), "smoke", "vggish", "small", "utterance", [1], n_copies=0
     )
-    report.write(folder, title, facts, cautions, {"holdout-s1": [0.7, 0.6]}, result, ["run"], table, {"seed": 1})
+    clips = report.heard(predictions, result.utterances, table, {}, 0.96)
+    report.write(
+        folder, title, facts, cautions, {"holdout-s1": [0.7, 0.6]}, result, ["run"], table, {"seed": 1}, clips,
+        Audio.linked,
+    )  # fmt: skip
     return result.scores
 
 
@@ -101,12 +107,17 @@ def test_both_levels_stand_in_the_reports_under_their_names(table, tmp_path):
 
 
 def test_the_page_holds_everything_itself_and_text_stays_text(table, tmp_path):
+    hostile = "</script><script>alert(1)</script><!--"
+    table = replace(table, utterances=tuple(replace(each, text=hostile) for each in table.utterances))
     written(tmp_path, table, title="<script>alert(1)</script>", cautions=("a < b & c",))
     page = (tmp_path / "report.html").read_text()
-    assert "<script" not in page
+    # The clips and the script that shows them; nothing of what is said in a clip ends or begins one.
+    assert page.count("<script") == page.count("</script>") == 2
+    assert {clip["text"] for clip in clips_of(page)["clips"]} == {hostile}
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
     assert "a &lt; b &amp; c" in page
-    assert "http://" not in page
+    assert "default-src &#39;none&#39;" in page
+    assert "http://" not in page.replace("http://www.w3.org/2000/svg", "")
     assert "https://" not in page
     assert page.count('src="data:image/png;base64,') == 5
 

@@ -2,11 +2,13 @@
 
 from sarcasm.embeddings.embedding import Embedding, Network, Unchanged, Workers
 from sarcasm.embeddings.mfcc_stats import MfccStatistics
+from sarcasm.embeddings.overview import N_LEVELS, overview, overviews
 from sarcasm.embeddings.pca import PCA
 from sarcasm.embeddings.table import Copies, Pool, Reading, Table, material, missing, tabulate, tabulate_copies
 from sarcasm.embeddings.vggish import VGGishEmbedding
 
 __all__ = [
+    "N_LEVELS",
     "PCA",
     "Copies",
     "Embedding",
@@ -20,6 +22,8 @@ __all__ = [
     "Workers",
     "material",
     "missing",
+    "overview",
+    "overviews",
     "tabulate",
     "tabulate_copies",
 ]

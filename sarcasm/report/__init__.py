@@ -2,6 +2,7 @@
 
 from sarcasm.report.cautions import cautions, clips
 from sarcasm.report.facts import facts
+from sarcasm.report.listening import Heard, heard
 from sarcasm.report.write import write, write_decisions
 
-__all__ = ["cautions", "clips", "facts", "write", "write_decisions"]
+__all__ = ["Heard", "cautions", "clips", "facts", "heard", "write", "write_decisions"]

@@ -48,7 +48,7 @@ def predictions_csv(level: Level, table: Table) -> str:
         utterance = table.utterances[position]
         name = [utterance.id, *([number] if has_examples else [])]
         speaker = [utterance.speaker, utterance.show]
-        writer.writerow([*name, fold, int(label), float(probability), _word(decided), seed, *speaker])
+        writer.writerow([*name, fold, int(label), float(probability), word(decided), seed, *speaker])
     return text.getvalue()
 
 
@@ -62,7 +62,8 @@ def fits_csv(run_ids: Sequence[str], fits: Sequence[Fit]) -> str:
     return text.getvalue()
 
 
-def _word(decided: np.ndarray) -> str:
+def word(decided: np.ndarray) -> str:
+    """A decision, bool [2], as files have it: 1 sarcastic, 0 not, neither or both."""
     if decided.all():
         return "both"
     if not decided.any():

@@ -1,14 +1,34 @@
-"""The page of a run: one self-contained HTML file, from an autoescaped template."""
+"""The page of a run, and of two side by side: self-contained HTML files, from autoescaped templates.
+
+A page asks for nothing outside itself, which its Content-Security-Policy holds the browser to; only sound may be played
+from files of the same machine. What it is given of its clips stands in it as JSON, so that a page can be made of pages.
+"""
 
 from __future__ import annotations
 
 import base64
+import hashlib
+import json
+import re
 from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
 from typing import Any
 
+from sarcasm.errors import SarcasmError
 from sarcasm.report.files import LEVEL_TITLES
 from sarcasm.report.words import certainty, fits_table
 from sarcasm.scoring import METRICS, Result, verdict
+
+CLIPS = re.compile(r'(<script type="application/json" id="clips">)(.*?)(</script>)', re.DOTALL)
+ORDERS = {
+    "mistakes": "confident mistakes", "swing": "changes its mind most", "probability": "most sarcastic",
+    "length": "longest", "id": "id",
+}  # fmt: skip
+"""Orders of clips, by their names in clips.js."""
+ORDERS_OF_TWO = {**ORDERS, "mistakes": "fixed, then broken", "difference": "largest difference"}
+KINDS = ("wrong", "missed", "false alarm", "right")
+KINDS_OF_TWO = ("fixed", "broken", "both wrong", "both right")
 
 
 def page(
@@ -18,8 +38,9 @@ def page(
     result: Result,
     shown: Mapping[str, bytes],
     options: Mapping[str, Any],
+    clips: Mapping[str, Any],
 ) -> str:
-    """Render the page.
+    """Render the page of a run.
 
     Args:
         title: the run's name.
@@ -28,23 +49,94 @@ def page(
         result: what the run is worth.
         shown: name -> PNG, in order.
         options: every option of the run.
-
-    Returns:
-        HTML that refers to nothing outside itself.
+        clips: what there is to hear; see `sarcasm.report.listening.as_json`.
     """
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(loader=PackageLoader("sarcasm.report", "."), autoescape=True, undefined=StrictUndefined)
     scores = result.scores
     rows = [(f"this run, {level} level", scores[level]) for level in LEVEL_TITLES]
     rows += [
         (f"{'does not listen' if each.is_deaf else 'simple'}: {each.name.replace('_', ' ')}", each.scores)
         for each in result.baselines
     ]
-    return environment.get_template("page.html.jinja").render(
-        title=title, facts=facts, warnings=warnings, verdict=verdict(scores["utterance"], result.baselines),
-        certainty=certainty(result), fits=fits_table(result), metrics=METRICS,
-        rows=[(name, {metric: getattr(each, metric) for metric in METRICS}) for name, each in rows],
+    return _rendered(
+        "page.html.jinja", title=title, facts=facts, warnings=warnings,
+        verdict=verdict(scores["utterance"], result.baselines), certainty=certainty(result), fits=fits_table(result),
+        metrics=METRICS, rows=[(name, {metric: getattr(each, metric) for metric in METRICS}) for name, each in rows],
         pictures={name: f"data:image/png;base64,{base64.b64encode(png).decode()}" for name, png in shown.items()},
         reports={LEVEL_TITLES[level]: scores[level].report for level in LEVEL_TITLES}, options=options,
+        clips=clips, kinds=KINDS, orders=ORDERS,
     )  # fmt: skip
+
+
+def page_of_two(
+    titles: Sequence[str], warnings: Sequence[str], said: Sequence[str], differing: Mapping[str, Sequence[Any]],
+    clips: Mapping[str, Any],
+) -> str:  # fmt: skip
+    """Render the page of two runs side by side.
+
+    Args:
+        titles: of the two.
+        warnings: what a reader must know of either.
+        said: what can be claimed of their difference, a sentence each.
+        differing: option -> its value in each.
+        clips: see `sarcasm.report.listening.side_by_side`.
+    """
+    return _rendered(
+        "two.html.jinja", title=f"{titles[0]} and {titles[1]}", titles=titles, warnings=warnings, said=said,
+        differing=differing, clips=clips, kinds=KINDS_OF_TWO, orders=ORDERS_OF_TWO,
+    )  # fmt: skip
+
+
+def clips_of(html: str) -> dict[str, Any]:
+    """What a page was given of its clips.
+
+    Raises:
+        SarcasmError: it is no page of a run, or one of an older version.
+    """
+    found = CLIPS.search(html)
+    if not found:
+        raise SarcasmError("its report.html has no clips to hear: it is of an older version; run it again")
+    return json.loads(found[2])
+
+
+def with_clips(html: str, clips: Mapping[str, Any]) -> str:
+    """The same page with other clips, or with their sound.
+
+    Raises:
+        SarcasmError: see `clips_of`.
+    """
+    from jinja2.utils import htmlsafe_json_dumps
+
+    clips_of(html)
+    # As a template writes it, without a character that could end the script.
+    data = str(htmlsafe_json_dumps(clips))
+    return CLIPS.sub(lambda match: match[1] + data + match[3], html, count=1)
+
+
+def _rendered(template: str, **values: Any) -> str:
+    from markupsafe import Markup
+
+    style, script = _asset("page.css"), _asset("clips.js")
+    policy = (
+        f"default-src 'none'; img-src data:; media-src data: file:; style-src '{_hash(style)}';"
+        f" script-src '{_hash(script)}'; base-uri 'none'; form-action 'none'"
+    )
+    # Ours, and not escaped, as the hashes are those of the very text.
+    own = {"style": Markup(style), "script": Markup(script)}  # noqa: S704
+    return _environment().get_template(template).render(policy=policy, **own, **values)
+
+
+@cache
+def _environment() -> Any:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    return Environment(loader=PackageLoader("sarcasm.report", "."), autoescape=True, undefined=StrictUndefined)
+
+
+@cache
+def _asset(name: str) -> str:
+    return Path(__file__).with_name(name).read_text(encoding="utf-8")
+
+
+def _hash(text: str) -> str:
+    """As a Content-Security-Policy names a script or a style."""
+    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"

@@ -9,8 +9,11 @@ from typing import Any
 
 from sarcasm.embeddings import Table
 from sarcasm.report.files import fits_csv, predictions_csv, report_json, report_text
+from sarcasm.report.listening import Heard, as_json
+from sarcasm.report.options import Audio
 from sarcasm.report.page import page
 from sarcasm.report.pictures import pictures
+from sarcasm.report.sound import with_sound
 from sarcasm.scoring import Level, Result, Scores
 
 PREDICTIONS = {"utterance": "predictions.csv", "example": "predictions_examples.csv"}
@@ -26,6 +29,8 @@ def write(
     run_ids: Sequence[str],
     table: Table,
     options: Mapping[str, Any],
+    clips: Sequence[Heard],
+    audio: Audio,
 ) -> None:
     """Write the reports, predictions, pictures and page of a run.
 
@@ -39,12 +44,19 @@ def write(
         run_ids: of the runs that its fits are recorded in.
         table: what was trained and tested on.
         options: every option of the run.
+        clips: what there is to hear of those that were tested.
+        audio: where the page has their sound from.
+
+    Raises:
+        AudioError: a clip that is to be put into the page cannot be read.
     """
     write_decisions(folder, result.levels, result.scores, table)
     if len(result.fits) > 1:
         (folder / "fits.csv").write_text(fits_csv(run_ids, result.fits), encoding="utf-8")
     drawn = pictures(losses, result, note="; ".join(warnings[:1]))
-    whole = page(title, facts, warnings, result, drawn, options)
+    heard = as_json(clips, title)
+    heard["clips"] = with_sound(heard["clips"], audio)
+    whole = page(title, facts, warnings, result, drawn, options, heard)
     (folder / "report.html").write_text(whole, encoding="utf-8")
     (folder / "plots").mkdir()
     for name, png in drawn.items():

@@ -52,12 +52,13 @@ class Store:
         if self._is_on:
             self._open()
 
-    def get(self, recipe: str, keys: Sequence[str]) -> Iterator[tuple[str, bytes]]:
+    def get(self, recipe: str, keys: Sequence[str], is_counted: bool = True) -> Iterator[tuple[str, bytes]]:
         """Look values up.
 
         Args:
             recipe: how they were computed.
             keys: of what.
+            is_counted: whether they are hits and misses.
 
         Yields:
             Key and value of those that are there.
@@ -76,8 +77,9 @@ class Store:
                 if used < today:
                     self._used.append(id_)
                 yield key, value
-        self.n_hits += n_found
-        self.n_misses += len(keys) - n_found
+        if is_counted:
+            self.n_hits += n_found
+            self.n_misses += len(keys) - n_found
         self.n_damaged += n_damaged
         if n_damaged:
             logger.warning("%s: what is kept of %d is damaged and computed again", self._path, n_damaged)
@@ -101,9 +103,7 @@ class Store:
 
     def remembered(self, recipe: str, key: str, compute: Callable[[], bytes]) -> bytes:
         """A value that is there, or else computed and kept; it counts neither as hit nor as miss."""
-        counts = self.n_hits, self.n_misses
-        found = dict(self.get(recipe, [key]))
-        self.n_hits, self.n_misses = counts
+        found = dict(self.get(recipe, [key], is_counted=False))
         if key not in found:
             found[key] = compute()
             self.put(recipe, key, found[key])

@@ -1,0 +1,394 @@
+"use strict";
+// The clips of a page: a list that stays fast with ten thousand, and the chosen one to see and hear.
+// Everything that comes from outside is put there as text, never as HTML.
+
+const DATA = JSON.parse(document.getElementById("clips").textContent);
+const TWO = DATA.runs.length > 1;
+const ROW_HEIGHT = 56;
+const EDGE = 54; // pixels left of the time line, for its scale
+const PICTURE_HEIGHT = 128, STEPS_HEIGHT = 120, GAP = 8, FOOT = 20;
+const COLOURS = ["#D55E00", "#0072B2"];
+const DASHES = ["", "6 3"];
+const $ = (id) => document.getElementById(id);
+
+function make(tag, options = {}, ...children) {
+  const { text, ...attributes } = options;
+  const node = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
+  if (text !== undefined) node.textContent = text;
+  node.append(...children);
+  return node;
+}
+
+function draw(tag, attributes = {}, text) {
+  const node = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
+  if (text !== undefined) node.textContent = text;
+  return node;
+}
+
+const shown = (value) => value.toFixed(2);
+const named = (isSarcastic) => (isSarcastic ? "sarcastic" : "not sarcastic");
+const called = (said, clip) => named(said.wrong ? !clip.label : clip.label);
+const speakerOf = (clip) => [clip.speaker, clip.show].filter(Boolean).join(" · ");
+
+// --- which clips, in which order --------------------------------------------------------------------------------------
+
+function kindOf(clip) {
+  const [first, second] = clip.said;
+  if (!TWO) return first.wrong ? (clip.label ? "missed" : "false alarm") : "right";
+  if (first.wrong !== second.wrong) return first.wrong ? "fixed" : "broken";
+  return first.wrong ? "both wrong" : "both right";
+}
+
+function swing(said) {
+  const heard = said.pieces.filter((value) => value !== null);
+  return heard.length ? Math.max(...heard) - Math.min(...heard) : 0;
+}
+
+const last = (clip) => clip.said[clip.said.length - 1];
+const confidence = (clip) => Math.abs(last(clip).probability - 0.5);
+const difference = (clip) => (TWO ? Math.abs(clip.said[0].probability - clip.said[1].probability) : 0);
+const RANKS = TWO
+  ? { fixed: 0, broken: 1, "both wrong": 2, "both right": 3 }
+  : { missed: 0, "false alarm": 0, right: 1 };
+const ORDERS = {
+  mistakes: (clip) => [RANKS[clip.kind], clip.kind.endsWith("right") ? confidence(clip) : -confidence(clip)],
+  difference: (clip) => [-difference(clip)],
+  swing: (clip) => [-swing(last(clip))],
+  probability: (clip) => [-last(clip).probability],
+  length: (clip) => [-clip.seconds],
+  id: () => [],
+};
+const collator = new Intl.Collator("en", { numeric: true });
+
+function compare(a, b) {
+  for (let number = 0; number < a.key.length; number += 1) {
+    if (a.key[number] !== b.key[number]) return a.key[number] - b.key[number];
+  }
+  return collator.compare(a.clip.id, b.clip.id);
+}
+
+for (const clip of DATA.clips) {
+  clip.kind = kindOf(clip);
+  clip.searched = [clip.id, clip.text, clip.speaker, clip.show].join("\n").toLowerCase();
+}
+
+let visible = [];
+let chosen = -1;
+
+function choose() {
+  const before = visible[chosen];
+  const words = $("search").value.toLowerCase().split(/\s+/).filter(Boolean);
+  const wanted = { speaker: $("speaker").value, show: $("show").value, kind: $("kind").value };
+  const key = ORDERS[$("order").value];
+  visible = DATA.clips
+    .filter(
+      (clip) =>
+        (!wanted.speaker || clip.speaker === wanted.speaker) &&
+        (!wanted.show || clip.show === wanted.show) &&
+        (!wanted.kind || clip.kind === wanted.kind || (wanted.kind === "wrong" && last(clip).wrong)) &&
+        words.every((word) => clip.searched.includes(word)),
+    )
+    .map((clip) => ({ clip, key: key(clip) }))
+    .sort(compare)
+    .map((each) => each.clip);
+  $("count").textContent = `${visible.length} of ${DATA.clips.length} clips`;
+  $("list").scrollTop = 0;
+  const place = before ? visible.indexOf(before) : -1;
+  chosen = -1;
+  show(place >= 0 ? place : visible.length ? 0 : -1);
+}
+
+// --- the list: only the rows that can be seen are there ----------------------------------------------------------------
+
+function row(clip, number) {
+  const said = last(clip);
+  const bar = make("span", { class: "bar", "aria-hidden": "true" });
+  bar.style.setProperty("--share", said.probability);
+  const node = make(
+    "div",
+    {
+      class: `row ${clip.kind.replace(" ", "-")}`, role: "option", id: `row-${number}`,
+      "aria-selected": String(number === chosen), "aria-setsize": visible.length, "aria-posinset": number + 1,
+    },
+    make("span", { class: "name", text: clip.id }),
+    make("span", { class: "kind", text: clip.kind }),
+    make("span", { class: "number", text: shown(said.probability) }),
+    bar,
+    make("span", { class: "words", text: [speakerOf(clip), clip.text].filter(Boolean).join(": ") }),
+  );
+  node.style.top = `${number * ROW_HEIGHT}px`;
+  node.addEventListener("click", () => show(number));
+  return node;
+}
+
+function fill() {
+  const list = $("list");
+  const first = Math.max(0, Math.floor(list.scrollTop / ROW_HEIGHT) - 4);
+  const end = Math.min(visible.length, Math.ceil((list.scrollTop + list.clientHeight) / ROW_HEIGHT) + 4);
+  const rows = [];
+  for (let number = first; number < end; number += 1) rows.push(row(visible[number], number));
+  if (chosen >= 0 && (chosen < first || chosen >= end)) rows.push(row(visible[chosen], chosen));
+  $("rows").style.height = `${visible.length * ROW_HEIGHT}px`;
+  $("rows").replaceChildren(...rows);
+  if (chosen >= 0) list.setAttribute("aria-activedescendant", `row-${chosen}`);
+  else list.removeAttribute("aria-activedescendant");
+}
+
+function show(number) {
+  if (number === chosen && number >= 0) return;
+  chosen = number;
+  const list = $("list");
+  if (number >= 0) {
+    const top = number * ROW_HEIGHT;
+    if (top < list.scrollTop) list.scrollTop = top;
+    if (top + ROW_HEIGHT > list.scrollTop + list.clientHeight) list.scrollTop = top + ROW_HEIGHT - list.clientHeight;
+  }
+  fill();
+  detail(number >= 0 ? visible[number] : null);
+}
+
+// --- one clip ---------------------------------------------------------------------------------------------------------
+
+const player = make("audio", { controls: "", preload: "metadata", id: "player" });
+let line = null; // the time line of the clip that is shown
+
+function detail(clip) {
+  player.pause();
+  if (!clip) {
+    line = null;
+    $("detail").replaceChildren(make("p", { text: "No clip is left by these filters." }));
+    return;
+  }
+  const parts = [make("h3", { id: "chosen", text: clip.id })];
+  const facts = [
+    speakerOf(clip) || "speaker not known", `${clip.seconds.toFixed(2)} s`, `labelled ${named(clip.label)}`,
+  ];
+  parts.push(make("p", { class: "facts", text: facts.join(" · ") }));
+  clip.said.forEach((said, number) => {
+    const words = `${called(said, clip)}, probability of sarcastic ${shown(said.probability)}`;
+    parts.push(
+      make(
+        "p",
+        { class: "said" },
+        ...(TWO ? [key(number), make("b", { text: `${DATA.runs[number]}: ` })] : [make("b", { text: "Decided " })]),
+        make("span", { class: said.wrong ? "wrong" : "right", text: `${words} (${said.wrong ? "wrong" : "right"})` }),
+      ),
+    );
+  });
+  parts.push(make("blockquote", { text: clip.text || "No transcript." }));
+  line = timeLine(clip);
+  parts.push(line.node, sound(clip), votes(clip));
+  $("detail").replaceChildren(...parts);
+}
+
+function key(number) {
+  const sample = draw("svg", { width: 30, height: 10, "aria-hidden": "true" });
+  sample.append(
+    draw("line", {
+      x1: 0, x2: 26, y1: 5, y2: 5, stroke: COLOURS[number], "stroke-width": 3, "stroke-dasharray": DASHES[number],
+    }),
+  );
+  return sample;
+}
+
+function sound(clip) {
+  const note = make("p", { class: "note", id: "sound-note" });
+  if (!clip.sound) {
+    note.textContent = "This page has no sound (report.audio=none).";
+    return note;
+  }
+  player.setAttribute("aria-label", `Sound of clip ${clip.id}`);
+  player.onerror = () => {
+    note.textContent = clip.sound.startsWith("data:")
+      ? "This browser cannot play the sound."
+      : `The sound cannot be played from here. It lies at ${clip.path}: open this page from that machine's disk, or ` +
+        "make one that holds the sound: sarcasm report RUN --audio embedded";
+  };
+  player.src = clip.sound;
+  return make("div", {}, player, note);
+}
+
+function votes(clip) {
+  const body = make("tbody");
+  const head = ["fold", "seed", "probability", "threshold", "decided"];
+  if (TWO) head.unshift("run");
+  clip.said.forEach((said, run) => {
+    for (const [fold, seed, probability, decision, threshold] of said.votes) {
+      const words = { 1: "sarcastic", 0: "not sarcastic" }[decision] || decision;
+      const cells = [fold, seed, shown(probability), shown(threshold), words];
+      if (TWO) cells.unshift(DATA.runs[run]);
+      body.append(make("tr", {}, ...cells.map((text) => make("td", { text }))));
+    }
+  });
+  const n = clip.said.reduce((sum, said) => sum + said.votes.length, 0);
+  return make(
+    "details",
+    n > 1 ? { open: "" } : {},
+    make("summary", { text: n > 1 ? `What each of ${n} fits says` : "What the fit says" }),
+    make(
+      "div", { class: "scroll" },
+      make("table", {}, make("thead", {}, make("tr", {}, ...head.map((text) => make("th", { scope: "col", text })))), body),
+    ),
+  );
+}
+
+// The log-mel picture over the probability of each piece, on one axis of time.
+function timeLine(clip) {
+  const width = Math.max(320, Math.min(900, $("detail").clientWidth || 640));
+  const heard = Math.max(...clip.said.map((said) => said.pieces.length * said.piece_seconds));
+  const seconds = Math.max(clip.seconds, heard, clip.picture ? clip.picture_seconds : 0);
+  const inner = width - EDGE - 8;
+  const x = (second) => EDGE + (second / seconds) * inner;
+  const top = PICTURE_HEIGHT + GAP;
+  const y = (probability) => top + STEPS_HEIGHT * (1 - probability);
+  const height = top + STEPS_HEIGHT + FOOT;
+  const title = `Log-mel of the clip, and below it the probability of sarcastic in each piece: ${clip.said
+    .map((said) => said.pieces.map((value) => (value === null ? "none" : shown(value))).join(", "))
+    .join("; ")}`;
+  const svg = draw("svg", { viewBox: `0 0 ${width} ${height}`, width, height, role: "img", "aria-label": title });
+  if (clip.picture) {
+    svg.append(
+      draw("image", {
+        href: `data:image/png;base64,${clip.picture}`, x: EDGE, y: 0, width: x(clip.picture_seconds) - EDGE,
+        height: PICTURE_HEIGHT, preserveAspectRatio: "none",
+      }),
+      draw("text", { x: EDGE - 6, y: 10, class: "scale" }, "7.5 kHz"),
+      draw("text", { x: EDGE - 6, y: PICTURE_HEIGHT - 2, class: "scale" }, "125 Hz"),
+    );
+  }
+  if (seconds - heard > 0.001) {
+    svg.append(
+      draw("rect", { x: x(heard), y: 0, width: x(seconds) - x(heard), height: height - FOOT, class: "unheard" }, ""),
+    );
+    svg.lastChild.append(draw("title", {}, "the end of the clip, shorter than a piece, is not heard"));
+  }
+  svg.append(draw("rect", { x: EDGE, y: top, width: inner, height: STEPS_HEIGHT, class: "frame" }));
+  for (const value of [0, 0.5, 1]) {
+    svg.append(
+      draw("line", { x1: EDGE, x2: EDGE + inner, y1: y(value), y2: y(value), class: value === 0.5 ? "half" : "grid" }),
+      draw("text", { x: EDGE - 6, y: y(value) + 4, class: "scale" }, value.toString()),
+    );
+  }
+  const every = [0.5, 1, 2, 5, 10, 20, 60, 120, 300, 600].find((step) => seconds / step <= 10) || 1200;
+  for (let second = 0; second <= seconds; second += every) {
+    svg.append(draw("text", { x: x(second), y: height - 5, class: "second" }, `${second} s`));
+  }
+  clip.said.forEach((said, number) => {
+    let path = "";
+    said.pieces.forEach((value, place) => {
+      if (value === null) return;
+      const [start, end] = [x(place * said.piece_seconds), x((place + 1) * said.piece_seconds)];
+      const joins = place > 0 && said.pieces[place - 1] !== null;
+      path += `${joins ? "L" : "M"}${start} ${y(value)}L${end} ${y(value)}`;
+      const area = draw("rect", { x: start, y: top, width: end - start, height: STEPS_HEIGHT, class: "piece" });
+      const span = `${(place * said.piece_seconds).toFixed(2)} to ${((place + 1) * said.piece_seconds).toFixed(2)} s`;
+      area.append(draw("title", {}, `${span}: ${shown(value)}`));
+      svg.append(area);
+    });
+    svg.append(
+      draw("path", { d: path, class: "steps", stroke: COLOURS[number], "stroke-dasharray": DASHES[number] }),
+    );
+  });
+  const head = draw("line", { x1: EDGE, x2: EDGE, y1: 0, y2: height - FOOT, class: "playhead", id: "playhead" });
+  svg.append(head);
+  const move = () => {
+    const at = x(Math.min(seconds, player.currentTime));
+    head.setAttribute("x1", at);
+    head.setAttribute("x2", at);
+  };
+  svg.addEventListener("click", (event) => {
+    const box = svg.getBoundingClientRect();
+    const place = ((event.clientX - box.left) / box.width) * width - EDGE;
+    seek(Math.max(0, Math.min(seconds, (place / inner) * seconds)));
+  });
+  return { node: make("div", { class: "time-line" }, svg), move, step: clip.said[0].piece_seconds };
+}
+
+function seek(second) {
+  if (!Number.isFinite(player.duration)) return;
+  player.currentTime = Math.max(0, Math.min(player.duration, second));
+  line?.move();
+}
+
+function follow() {
+  line?.move();
+  if (!player.paused) requestAnimationFrame(follow);
+}
+
+player.addEventListener("play", follow);
+player.addEventListener("seeked", () => line?.move());
+
+function playOrPause() {
+  if (!player.getAttribute("src")) return;
+  if (player.paused) player.play().catch(() => {});
+  else player.pause();
+}
+
+// --- keys -------------------------------------------------------------------------------------------------------------
+
+const KEYS = {
+  j: () => show(Math.min(visible.length - 1, chosen + 1)),
+  k: () => show(Math.max(0, chosen - 1)),
+  p: playOrPause,
+  h: () => seek(player.currentTime - (line?.step || 1)),
+  l: () => seek(player.currentTime + (line?.step || 1)),
+  "/": () => $("search").focus(),
+};
+const LIST_KEYS = {
+  ArrowDown: KEYS.j,
+  ArrowUp: KEYS.k,
+  PageDown: () => show(Math.min(visible.length - 1, chosen + 8)),
+  PageUp: () => show(Math.max(0, chosen - 8)),
+  Home: () => show(visible.length ? 0 : -1),
+  End: () => show(visible.length - 1),
+  " ": playOrPause,
+  Enter: playOrPause,
+};
+
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.altKey || event.metaKey) return;
+  if (event.key === "Escape" && event.target === $("search")) {
+    $("list").focus();
+    return;
+  }
+  if (event.target.closest("input, select, textarea")) return;
+  const act = (event.target === $("list") && LIST_KEYS[event.key]) || KEYS[event.key];
+  if (!act) return;
+  event.preventDefault();
+  act();
+});
+
+// --- begin ------------------------------------------------------------------------------------------------------------
+
+function offer(id, values) {
+  const names = [...new Set(values)].filter(Boolean).sort(collator.compare);
+  $(id).append(...names.map((text) => make("option", { value: text, text })));
+  $(id).closest("label").hidden = names.length < 2;
+}
+
+$("embedded").hidden = !DATA.clips.some((clip) => clip.sound.startsWith("data:"));
+offer("speaker", DATA.clips.map((clip) => clip.speaker));
+offer("show", DATA.clips.map((clip) => clip.show));
+const counts = {};
+for (const clip of DATA.clips) counts[clip.kind] = (counts[clip.kind] || 0) + 1;
+for (const option of $("kind").options) {
+  const kind = option.value;
+  if (!kind) continue;
+  const n = kind === "wrong" ? DATA.clips.filter((clip) => last(clip).wrong).length : counts[kind] || 0;
+  option.textContent += ` (${n})`;
+}
+for (const id of ["speaker", "show", "kind", "order"]) $(id).addEventListener("change", choose);
+$("search").addEventListener("input", choose);
+$("list").addEventListener("scroll", fill, { passive: true });
+window.addEventListener("resize", () => {
+  fill();
+  if (chosen >= 0 && line) {
+    const wider = timeLine(visible[chosen]);
+    line.node.replaceWith(wider.node);
+    line = wider;
+    line.move();
+  }
+});
+choose();
