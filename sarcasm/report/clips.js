@@ -78,7 +78,6 @@ let visible = [];
 let chosen = -1;
 
 function choose() {
-  const before = visible[chosen];
   const words = $("search").value.toLowerCase().split(/\s+/).filter(Boolean);
   const wanted = { speaker: $("speaker").value, show: $("show").value, kind: $("kind").value };
   const key = ORDERS[$("order").value];
@@ -95,9 +94,8 @@ function choose() {
     .map((each) => each.clip);
   $("count").textContent = `${visible.length} of ${DATA.clips.length} clips`;
   $("list").scrollTop = 0;
-  const place = before ? visible.indexOf(before) : -1;
   chosen = -1;
-  show(place >= 0 ? place : visible.length ? 0 : -1);
+  show(visible.length ? 0 : -1);
 }
 
 // --- the list: only the rows that can be seen are there ----------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
@@ -29,6 +30,13 @@ class Visit:
     page: object
     errors: list[str] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
+
+    def until(self, expression: str) -> None:
+        """Wait for JavaScript to be true; asked from here, since a page's policy lets nobody evaluate within it."""
+        ends = time.monotonic() + 15
+        while not self.page.evaluate(expression):
+            assert time.monotonic() < ends, f"{expression} has not come true; {self.errors}"
+            self.page.wait_for_timeout(20)
 
     def is_clean(self) -> bool:
         """No error on the console, and no request to another machine."""

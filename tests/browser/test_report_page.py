@@ -49,14 +49,14 @@ def chosen(page) -> str:
 
 def test_a_clip_is_seen_and_heard(visit, report):
     page = opened(visit, report)
-    page.wait_for_function("player.readyState > 0")
+    visit.until("player.readyState > 0")
     assert page.evaluate("player.duration") == pytest.approx(
         next(clip for clip in clips_of(report.read_text())["clips"] if clip["id"] == chosen(page))["seconds"], abs=0.1
     )
     assert page.locator(".time-line image").count() == 1
     before = page.locator("#playhead").get_attribute("x1")
     page.keyboard.press("p")
-    page.wait_for_function("player.currentTime > 0.2")
+    visit.until("player.currentTime > 0.2")
     page.keyboard.press("p")
     assert page.evaluate("player.paused")
     assert float(page.locator("#playhead").get_attribute("x1")) > float(before)
@@ -130,7 +130,7 @@ def test_where_the_sound_is_not_there_the_page_says_what_to_do(visit, report, tm
         clip["sound"] = clip["sound"].replace("/audio/", "/nowhere/")
     (tmp_path / "report.html").write_text(with_clips(report.read_text(), clips))
     page = opened(visit, tmp_path / "report.html")
-    page.wait_for_function("document.getElementById('sound-note').textContent")
+    visit.until("document.getElementById('sound-note').textContent")
     assert "sarcasm report RUN --audio embedded" in page.locator("#sound-note").inner_text()
 
 
@@ -159,9 +159,9 @@ def test_with_the_sound_inside_it_plays_anywhere_and_asks_for_nothing(visit, rec
     path = tmp_path / "page.html"
     assert cli.main(["report", found["small"], store, "--audio", "embedded", "--output", str(path)]) == console.DONE
     page = opened(visit, path)
-    page.wait_for_function("player.readyState > 0")
+    visit.until("player.readyState > 0")
     page.keyboard.press("p")
-    page.wait_for_function("player.currentTime > 0.2")
+    visit.until("player.currentTime > 0.2")
     assert page.locator("#embedded").is_visible()
     assert [url for url in visit.requests if not url.startswith("data:")] == [path.as_uri()]
     assert visit.is_clean()
@@ -204,6 +204,6 @@ def test_ten_thousand_clips_can_be_gone_through(visit, report, tmp_path):
     page.locator("#list").focus()
     page.keyboard.press("End")
     assert page.locator("#list").get_attribute("aria-activedescendant") == "row-10079"
-    page.locator("#search").fill("77_")
-    page.wait_for_function("document.getElementById('count').textContent.startsWith('48 of')")
+    page.locator("#search").fill("177_")
+    visit.until("document.getElementById('count').textContent.startsWith('48 of')")
     assert visit.is_clean()
