@@ -56,7 +56,8 @@ def read(parser: Parser, words: Sequence[str]) -> argparse.Namespace:
         parsed.parser.error(f"there is no {flags[0]}{_meant(flags[0], parsed.parser)}")
     parsed.overrides += others
     if len(parsed.runs) < parsed.n_runs:
-        parser.error(f"{parsed.n_runs} runs are needed, and {len(parsed.runs) or 'none'} is named")
+        needed = "1 run is" if parsed.n_runs == 1 else f"{parsed.n_runs} runs are"
+        parser.error(f"{needed} needed, and {len(parsed.runs) or 'none'} is named")
     return parsed
 
 

@@ -14,6 +14,7 @@ from sarcasm import cli, console
 from sarcasm.config import compose, parse, restored, schemas
 from sarcasm.options import leaves
 from sarcasm.repeat import differences
+from sarcasm.report.page import clips_of
 from sarcasm.tracking import find_run
 
 FAST = ["trainer.steps=5", "trainer.learning_rate=0.01", "scale=standard", "pca=off"]
@@ -51,6 +52,7 @@ def client_of(store) -> MlflowClient:
 
 
 def artifact(client, run_id, path, tmp_path) -> str:
+    tmp_path.mkdir(exist_ok=True)
     return Path(client.download_artifacts(run_id, path, str(tmp_path))).read_text()
 
 
@@ -254,6 +256,78 @@ def test_runs_that_may_say_neither_are_not_compared(store, clips, plain, capsys)
     has_neither = "interval/utterance/accuracy/low" not in client.get_run(other).data.metrics
     assert (status == console.FAILED) == has_neither
     assert has_neither == error.startswith(f"error: run {other}")
+
+
+def test_the_page_of_a_run_is_made_again_with_its_sound(store, plain, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    page = artifact(client_of(store), plain, "report.html", tmp_path / "download")
+    assert all(clip["sound"].startswith("file://") for clip in clips_of(page)["clips"])
+    assert cli.main(["report", plain[:8], "--audio", "embedded", store]) == console.DONE
+    made = tmp_path / f"report_{plain[:8]}.html"
+    assert made.as_uri() in capsys.readouterr().out
+    again = clips_of(made.read_text())
+    assert all(clip.pop("sound").startswith("data:audio/mpeg;base64,") for clip in again["clips"])
+    # All but the sound is as it was recorded.
+    expected = clips_of(page)
+    for clip in expected["clips"]:
+        del clip["sound"]
+    assert again == expected
+    rows = list(
+        csv.DictReader(io.StringIO(artifact(client_of(store), plain, "predictions.csv", tmp_path / "download")))
+    )
+    said = {clip["id"]: clip["said"][0]["probability"] for clip in again["clips"]}
+    assert said == pytest.approx({row["utterance"]: float(row["probability"]) for row in rows}, abs=1e-5)
+    # What is there is never overwritten.
+    assert cli.main(["report", plain, store]) == console.FAILED
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert error == f"error: {made.name} is there already; take it away, or name another file with --output"
+
+
+def test_a_page_of_two_runs_says_what_can_be_claimed(store, clips, plain, folded, tmp_path, capsys):
+    output = tmp_path / "two.html"
+    assert cli.main(["report", plain, folded, store, "--output", str(output)]) == console.DONE
+    html = output.read_text()
+    assert "Weighted F on the clips that both tested: A " in html
+    assert "Cannot be claimed: " in html
+    assert "<code>split.k</code>" in html
+    assert clips_of(html)["runs"] == ["A", "B"]
+    assert {len(clip["said"]) for clip in clips_of(html)["clips"]} == {2}
+    assert {len(clip["said"][1]["votes"]) for clip in clips_of(html)["clips"]} == {2}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "text"),
+    [
+        (["report"], 2, "1 run is needed, and none is named"),
+        (["report", "a", "b", "c"], 2, "a page shows one run or two, not 3; sarcasm compare takes any number"),
+        (["report", "last", "last"], 1, "a run is named twice; name different ones"),
+        (
+            ["report", "last", "--audio", "embeded"],
+            2,
+            "argument --audio: there is no audio embeded; did you mean embedded?",
+        ),
+        (["report", "last", "--output", "/nowhere/at/all.html"], 1, "/nowhere/at"),
+    ],
+)
+def test_a_page_that_cannot_be_made_is_one_line(arguments, status, text, store, plain, capsys):
+    try:
+        found = cli.main([*arguments, store])
+    except SystemExit as stopped:
+        found = stopped.code
+    assert found == status
+    assert capsys.readouterr().err.splitlines()[-1].startswith(f"error: {text}")
+
+
+def test_a_run_without_a_page_says_so(store, tmp_path, plain, capsys):
+    client = client_of(store)
+    empty = client.create_run("1", run_name="empty").info.run_id
+    client.set_terminated(empty)
+    assert cli.main(["report", empty, store]) == console.FAILED
+    assert capsys.readouterr().err.splitlines()[-1] == (
+        f"error: run {empty} (empty, FINISHED) has no report.html that can be read; was it made by train.py, and did it"
+        " finish?"
+    )
+    client.delete_run(empty)
 
 
 def test_a_probe_tells_what_else_the_embeddings_tell(store, clips, capsys):

@@ -197,12 +197,18 @@ function sound(clip) {
     note.textContent = "This page has no sound (report.audio=none).";
     return note;
   }
+  const elsewhere =
+    `The sound cannot be played from here. It lies at ${clip.path}: open this page from that machine's disk, or ` +
+    "make one that holds the sound: sarcasm report RUN --audio embedded";
+  // A browser lets only pages of the disk play files of the disk; MLflow's page is none.
+  if (clip.sound.startsWith("file:") && location.protocol !== "file:") {
+    player.removeAttribute("src");
+    note.textContent = elsewhere;
+    return note;
+  }
   player.setAttribute("aria-label", `Sound of clip ${clip.id}`);
   player.onerror = () => {
-    note.textContent = clip.sound.startsWith("data:")
-      ? "This browser cannot play the sound."
-      : `The sound cannot be played from here. It lies at ${clip.path}: open this page from that machine's disk, or ` +
-        "make one that holds the sound: sarcasm report RUN --audio embedded";
+    note.textContent = clip.sound.startsWith("data:") ? "This browser cannot play the sound." : elsewhere;
   };
   player.src = clip.sound;
   return make("div", {}, player, note);

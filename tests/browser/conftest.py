@@ -6,9 +6,13 @@ import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+
+import train
+from sarcasm.config import compose, parse
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="a browser is driven by an extra: make test-browser")
 axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is an extra: make test-browser")
@@ -75,3 +79,18 @@ def visit(browser) -> Iterator[Visit]:
     seen.page.on("request", lambda request: seen.requests.append(request.url))
     yield seen
     context.close()
+
+
+@pytest.fixture(scope="session")
+def recorded(tmp_path_factory, made_database) -> tuple[Path, str, dict[str, str]]:
+    """Two real runs over all clips of the smoke corpus: where, the store, head -> run id."""
+    folder = tmp_path_factory.mktemp("runs")
+    shutil.copy(made_database, folder / "mlflow.db")
+    store = f"tracking.uri=sqlite:///{folder}/mlflow.db"
+    found = {}
+    for head in ("small", "linear"):
+        options = [store, f"dataset.directory={folder}/smoke", f"head={head}", "split=kfold", "trainer.steps=60",
+                   "trainer.learning_rate=1e-3"]  # fmt: skip
+        cfg = compose("config", options)
+        found[head] = train.run(parse(cfg), cfg).run_id
+    return folder, store, found

@@ -1,30 +1,12 @@
 """The page of a run and that of two runs, used as a person would: by mouse, by keyboard, by ear."""
 
 import json
-import shutil
 from pathlib import Path
 
 import pytest
 
-import train
 from sarcasm import cli, console
-from sarcasm.config import compose, parse
 from sarcasm.report.page import clips_of, with_clips
-
-
-@pytest.fixture(scope="module")
-def recorded(tmp_path_factory, made_database) -> tuple[Path, str, dict[str, str]]:
-    """Two real runs over all clips of the smoke corpus: where, the store, head -> run id."""
-    folder = tmp_path_factory.mktemp("runs")
-    shutil.copy(made_database, folder / "mlflow.db")
-    store = f"tracking.uri=sqlite:///{folder}/mlflow.db"
-    found = {}
-    for head in ("small", "linear"):
-        options = [store, f"dataset.directory={folder}/smoke", f"head={head}", "split=kfold", "trainer.steps=60",
-                   "trainer.learning_rate=1e-3"]  # fmt: skip
-        cfg = compose("config", options)
-        found[head] = train.run(parse(cfg), cfg).run_id
-    return folder, store, found
 
 
 @pytest.fixture(scope="module")
