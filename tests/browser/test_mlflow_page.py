@@ -1,7 +1,8 @@
 """MLflow's own page: a run, and its report within it."""
 
-import shutil
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 
@@ -13,7 +14,9 @@ def address(recorded, tmp_path_factory) -> Iterator[str]:
     """MLflow's page over the store of the recorded runs."""
     folder, _, _ = recorded
     own = tmp_path_factory.mktemp("server")
-    shutil.copy(folder / "mlflow.db", own / "server.db")
+    # A copy of the file alone may lack what was written last.
+    with closing(sqlite3.connect(folder / "mlflow.db")) as runs, closing(sqlite3.connect(own / "server.db")) as copy:
+        runs.backup(copy)
     server = MlflowServer(own)
     try:
         server.start()
