@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PORT ?= 5000
 ARGS ?=
 
-.PHONY: help run test test-slow test-faults test-ray test-launchers test-postgres test-browser lint types bench ui lock clean
+.PHONY: help run test test-slow test-faults test-ray test-launchers test-postgres test-browser lint types bench docs docs-serve ui lock clean
 .DEFAULT_GOAL := help
 
 help:  ## list these targets
@@ -52,6 +52,14 @@ types: $(VENV)/.installed-dev  ## static types
 
 bench: $(VENV)/.installed-dev  ## measure every step, whole runs and memory against their plain forms (half an hour)
 	$(BIN)/python -m benchmarks
+
+docs: $(VENV)/.installed-dev  ## the documentation as a site, in site/ (installs MkDocs)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .[docs]
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --strict
+	$(BIN)/python -m pytest -m "slow or not slow" tests/test_site.py $(ARGS)
+
+docs-serve: docs  ## the same, on http://127.0.0.1:8000 (PORT=...)
+	$(BIN)/python -m http.server --directory site --bind 127.0.0.1 $(if $(filter file,$(origin PORT)),8000,$(PORT))
 
 ui: $(VENV)/.installed  ## MLflow's page on http://127.0.0.1:5000 (PORT=...)
 	MLFLOW_DISABLE_TELEMETRY=true MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false $(BIN)/python -m mlflow ui --workers 1 --host 127.0.0.1 --port $(PORT)

@@ -35,11 +35,12 @@ ACTIONS = ("info", "verify", "prune", "clear")
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit status."""
-    parsed = read(_parser(), sys.argv[1:] if arguments is None else arguments)
+    parsed = read(program(), sys.argv[1:] if arguments is None else arguments)
     return console.exit_status(lambda: parsed.run(parsed), parsed.overrides, parsed.config)
 
 
-def _parser() -> Parser:
+def program() -> Parser:
+    """The command with all its commands: what it takes and what it says of it."""
     from sarcasm.prepare.recipes import ALL, TARGETS
 
     parser = Parser(prog="sarcasm", description="What comes before train.py, and what is asked of its runs.")

@@ -1,6 +1,7 @@
 """The help text of train.py, made from conf/ itself: the first comment of each file, and the comment of each option.
 
-Nothing is listed here by name: a file put into a folder of conf/ is choosable, listed and explained.
+Nothing is listed here by name: a file put into a folder of conf/ is choosable, listed and explained. The reference in
+the documentation is made of the same (`summary`, `options`).
 """
 
 from __future__ import annotations
@@ -8,13 +9,14 @@ from __future__ import annotations
 import re
 import textwrap
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from sarcasm.project import PROJECT
 
 CONF = PROJECT / "conf"
 COLUMNS = 110
-OPTION_LINE = re.compile(r"^(?P<key>[A-Za-z_]+): *(?P<value>.*?) +# (?P<comment>.*)$")
+OPTION_LINE = re.compile(r"^(?P<key>[A-Za-z_]\w*): *(?P<value>.*?) +# (?P<comment>.*)$")
 PROJECT_PATH = re.compile(r"\$\{project:([^}]*)\}")
 DEFAULT_LINE = re.compile(r"^  - (?P<group>[a-z_]+(@[a-z_.]+)?): \"?(?P<choice>\w+)\"?")
 
@@ -41,6 +43,21 @@ Hydra's own help:  python train.py --hydra-help
 """
 
 
+@dataclass(frozen=True)
+class Option:
+    """An option, as a file of conf/ has it.
+
+    Attributes:
+        key: its name in the file, without that of the group.
+        value: what the file gives it, as text; paths are relative to the project.
+        comment: what it means.
+    """
+
+    key: str
+    value: str
+    comment: str
+
+
 def render() -> str:
     """The whole text: usage, groups with their choices, options with their defaults."""
     sections = [
@@ -65,7 +82,7 @@ def options_of(config: str) -> str:
     ]
     for group, choice in sources.items():
         folder, _, package = group.partition("@")
-        text = _first_comment(CONF / folder / f"{choice}.yaml")
+        text = summary(CONF / folder / f"{choice}.yaml")
         sections.append(_row(f"  {package}.url=", text, indent=34))
     return "\n".join(sections)
 
@@ -86,20 +103,33 @@ def defaults(config: str = "config") -> dict[str, str]:
     return {group: choice for group, choice in found.items() if choice != "null"}
 
 
+def summary(path: Path) -> str:
+    """What a file of conf/ is a choice of: its first comment."""
+    for line in path.read_text(encoding="utf-8").splitlines():
+        if line.startswith("# ") and not line.startswith("# @package"):
+            return line.removeprefix("# ")
+    return ""
+
+
+def options(path: Path) -> list[Option]:
+    """The options that a file of conf/ explains, in its order."""
+    return [
+        Option(match["key"], PROJECT_PATH.sub(r"\1", match["value"]), match["comment"])
+        for match in _matches(OPTION_LINE, path)
+    ]
+
+
 def _group(group: str, config: str = "config") -> str:
     marked = defaults(config).get(group)
     rows = [
-        (f"{'*' if choice == marked else ' '} {group}={choice}", _first_comment(CONF / group / f"{choice}.yaml"))
+        (f"{'*' if choice == marked else ' '} {group}={choice}", summary(CONF / group / f"{choice}.yaml"))
         for choice in choices(group)
     ]
     return "\n".join([*(_row(*row, indent=30) for row in rows), ""])
 
 
 def _options(path: Path, prefix: str = "") -> str:
-    rows = [
-        ("  " + prefix + match["key"] + "=" + PROJECT_PATH.sub(r"\1", match["value"]), match["comment"])
-        for match in _matches(OPTION_LINE, path)
-    ]
+    rows = [(f"  {prefix}{option.key}={option.value}", option.comment) for option in options(path)]
     return "\n".join([*(_row(*row, indent=34) for row in rows), ""])
 
 
@@ -107,13 +137,6 @@ def _row(left: str, right: str, indent: int) -> str:
     """Two columns; the right one wrapped, and begun on a line of its own where the left one is too long."""
     wrapped = textwrap.fill(right, COLUMNS, initial_indent=" " * indent, subsequent_indent=" " * indent)
     return f"{left}\n{wrapped}" if len(left) >= indent else left + wrapped[len(left) :]
-
-
-def _first_comment(path: Path) -> str:
-    for line in path.read_text(encoding="utf-8").splitlines():
-        if line.startswith("# ") and not line.startswith("# @package"):
-            return line.removeprefix("# ")
-    return ""
 
 
 def _matches(pattern: re.Pattern[str], path: Path) -> Iterator[re.Match[str]]:

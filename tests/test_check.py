@@ -494,4 +494,4 @@ def test_nothing_in_a_name_can_move_the_cursor(capsys):
 
 def test_the_words_of_states_are_those_that_are_documented():
     assert Counter(state.value for state in State) == Counter(["ok", "note", "missing", "broken"])
-    assert cli._parser().prog == "sarcasm"
+    assert cli.program().prog == "sarcasm"

@@ -169,7 +169,7 @@ def test_configs_are_valid_yaml_of_one_shape():
         assert lines[0].startswith("# "), path
         options = yaml.safe_load("\n".join(lines))
         if path.parent.name != "experiment":
-            commented = {match["key"] for match in help_page._matches(help_page.OPTION_LINE, path)}
+            commented = {option.key for option in help_page.options(path)}
             # A name says nothing that the file name does not, and pca=on|off is what sets `enabled`.
             assert set(options) - {"defaults", "name", "enabled"} - commented == set(), path
 

@@ -16,11 +16,12 @@ from sarcasm import cli, console
 from sarcasm.config import compose, parse
 from sarcasm.project import PROJECT
 from sarcasm.store import Store
+from tests.site_fixtures import reference
 
-DOCUMENTS = [PROJECT / "README.md", PROJECT / "CONTRIBUTING.md", *sorted((PROJECT / "docs").glob("*.md"))]
+DOCUMENTS = [PROJECT / "README.md", PROJECT / "CONTRIBUTING.md", *sorted((PROJECT / "docs").rglob("*.md"))]
 BLOCK = re.compile(r"^```bash\n(.*?)^```", re.MULTILINE | re.DOTALL)
 INLINE = re.compile(r"`(python train\.py[^`]*|make [a-z-]+|sarcasm (?:prepare|check|probe) [a-z][^`.]*)`")
-LINK = re.compile(r"\]\((?!https?://)([^)#]+)\)")
+LINK = re.compile(r"\]\((?!https?://)([^)#]+)(?:#[^)]*)?\)")
 
 
 def commands() -> list[tuple[str, str]]:
@@ -186,5 +187,7 @@ def test_every_make_target_exists(target):
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_every_link_to_a_file_leads_to_one(document: Path):
+    made = {(PROJECT / "docs" / name).resolve() for name in reference.pages()}
     for target in LINK.findall(document.read_text(encoding="utf-8")):
-        assert (document.parent / target).exists(), target
+        path = (document.parent / target).resolve()
+        assert path in made or path.exists(), target
