@@ -115,7 +115,7 @@ def with_clips(html: str, clips: Mapping[str, Any]) -> str:
 def _rendered(template: str, **values: Any) -> str:
     from markupsafe import Markup
 
-    style, script = _asset("page.css"), _asset("clips.js")
+    style, script = _asset("page.css"), _asset("timeline.js") + _asset("clips.js")
     policy = (
         f"default-src 'none'; img-src data:; media-src data: file:; style-src '{_hash(style)}';"
         f" script-src '{_hash(script)}'; base-uri 'none'; form-action 'none'"
