@@ -35,7 +35,7 @@ def commands() -> list[tuple[str, str]]:
 
 
 ASKED = ("sarcasm compare", "sarcasm repeat", "sarcasm probe")
-LOOKED_UP = "sarcasm runs"
+LOOKED_UP = ("sarcasm runs", "sarcasm report")
 ELSEWHERE = ("ray start", "ray stop", "sbatch", "pip install")
 """Commands of other programs, for machines that a test does not have; `make test-ray` starts a cluster."""
 OF_A_SERVER = (
@@ -44,7 +44,7 @@ OF_A_SERVER = (
 )  # fmt: skip
 """Commands of docs/server.md; test_server.py runs those that begin a server, word by word as they stand there."""
 KNOWN = (
-    "python train.py", "sarcasm prepare", "sarcasm check", "sarcasm store", LOOKED_UP, *ASKED, *ELSEWHERE, "make",
+    "python train.py", "sarcasm prepare", "sarcasm check", "sarcasm store", *LOOKED_UP, *ASKED, *ELSEWHERE, "make",
     ".venv/bin/pre-commit install",
 )  # fmt: skip
 
