@@ -204,6 +204,32 @@ def test_the_dataset_is_an_input_of_the_run(tracked_project: Path, tracking: Opt
     assert [(tag.key, tag.value) for tag in used.tags] == [("mlflow.data.context", "training")]
 
 
+def test_a_dataset_that_another_run_makes_at_the_same_moment_is_taken_from_it(
+    tracked_project: Path, tracking: Options
+) -> None:
+    from mlflow.store.tracking.dbmodels.models import SqlDataset
+    from sqlalchemy import event, insert
+
+    rivals: list[str] = []
+
+    def rival(mapper: object, connection: Any, mine: Any) -> None:
+        # Between MLflow's look for the dataset and its making one.
+        if not rivals:
+            rivals.append(mine.name)
+            columns = {column.name: getattr(mine, column.name) for column in SqlDataset.__table__.columns}
+            connection.execute(insert(SqlDataset.__table__).values(columns | {"dataset_uuid": "theirs"}))
+
+    event.listen(SqlDataset, "before_insert", rival)
+    try:
+        with begun(tracking(), tracked_project) as tracked:
+            tracked.log_dataset("smoke", "sha256:ab", "data/smoke", 3)
+    finally:
+        event.remove(SqlDataset, "before_insert", rival)
+    (found,) = recorded(tracked_project, tracked.run_id).inputs.dataset_inputs
+    assert rivals == ["smoke"]
+    assert found.dataset.name == "smoke"
+
+
 def test_the_seconds_of_a_stage_are_those_of_all_its_blocks(
     tracked_project: Path, tracking: Options, monkeypatch: pytest.MonkeyPatch
 ) -> None:
