@@ -185,29 +185,24 @@ def _sync(parsed: argparse.Namespace) -> int:
 
 
 def _export(parsed: argparse.Namespace) -> int:
-    from sarcasm.runs import caption, formats
-    from sarcasm.runs.table import newest_of_each, table
+    from sarcasm.runs import formats
+    from sarcasm.runs.export import export
     from sarcasm.runs.worth import marks
-    from sarcasm.tracking import count_parts
 
     if parsed.csv and (parsed.metric or parsed.by):
         raise ConfigError("--csv holds every option and metric; leave --metric and --by out")
     chosen = _chosen(parsed)
-    marked = marks(chosen)
     if parsed.csv:
-        formats.save(formats.csv_text(chosen, marked), parsed.csv, parsed.force)
+        formats.save(formats.csv_text(chosen, marks(chosen)), parsed.csv, parsed.force)
         print(f"{parsed.csv}: {len(chosen)} runs")  # noqa: T201
         return console.DONE
-    counted, repeated = newest_of_each(chosen)
-    if repeated:
-        console.say_cautions([f"Left out, as newer runs repeat them: {_ids(repeated)}."])
-    found = table(counted, marked, parsed.metric, parsed.by)
-    console.say_cautions(caption.warnings(found))
+    found = export(chosen, parsed.metric, parsed.by)
+    console.say_cautions(found.cautions)
     write = formats.latex if parsed.latex else formats.markdown
-    text = write(found, caption.caption(found, count_parts(counted)))
+    text = write(found.table, found.caption)
     if path := parsed.latex or parsed.markdown:
         formats.save(text, path, parsed.force)
-        print(f"{path}: {len(found.settings)} settings, {len(counted)} runs")  # noqa: T201
+        print(f"{path}: {len(found.table.settings)} settings, {len(found.counted)} runs")  # noqa: T201
     else:
         print(text, end="")  # noqa: T201
     return console.DONE
@@ -215,6 +210,7 @@ def _export(parsed: argparse.Namespace) -> int:
 
 def _chosen(parsed: argparse.Namespace) -> list[Recorded]:
     """The finished runs to be exported: those named, the jobs of sweeps in place of these, and of all what fits."""
+    from sarcasm.runs.export import has_scores, ids
     from sarcasm.tracking import find_runs
 
     tracking, _ = store_options(parsed)
@@ -227,11 +223,10 @@ def _chosen(parsed: argparse.Namespace) -> list[Recorded]:
         fits = {run.run_id for run in fitting}
         found = [run for run in found if not parsed.where or run.run_id in fits]
     else:
-        # Neither sweeps, which have no scores, nor single fits, which are told by the run that holds them.
-        found = [run for run in fitting if not {"sweep", "probe"} & set(run.tags) and "fold" not in run.params]
+        found = [run for run in fitting if has_scores(run)]
     found = list({run.run_id: run for run in found}.values())
     if unfinished := [run for run in found if run.status != "FINISHED"]:
-        console.say_cautions([f"Left out, as they have not finished: {_ids(unfinished)}."])
+        console.say_cautions([f"Left out, as they have not finished: {ids(unfinished)}."])
     if not (finished := [run for run in found if run.status == "FINISHED"]):
         raise SarcasmError("none of these runs has finished" if found else "no run is like that")
     return finished
@@ -249,10 +244,6 @@ def _find(tracking: Tracking, words: Sequence[str]) -> list[Recorded]:
     from sarcasm.tracking import find_run
 
     return [find_run(tracking, PROJECT, word) for word in words]
-
-
-def _ids(runs: Sequence[Recorded]) -> str:
-    return ", ".join(run.run_id[:8] for run in runs)
 
 
 def _print_json(content: Any) -> None:
