@@ -108,9 +108,9 @@ def test_predictions_give_the_score_that_was_recorded(small, linear):
     assert len(examples) > len(found)
     assert "example" in examples
     with pytest.raises(
-        ConfigError, match=r"^there is no level exemple; did you mean example\? \(choose from utterance, example\)$"
+        ConfigError, match=r"^there is no level examples; did you mean example\? \(choose from utterance, example\)$"
     ):
-        small.predictions("exemple")
+        small.predictions("examples")
 
 
 def test_an_interval_is_the_recorded_one(small):
