@@ -150,7 +150,7 @@ def train_and_score(
                 predictions, model = fit_fold(
                     config, table, copies, fold, seed, corpus.is_made_up, recorded, kept.of(fit_name), track
                 )
-            losses[fit_name] = model.losses
+            losses[fit_name] = report.Losses(model.losses, model.validation_losses or {})
             last_losses += list((model.validation_losses or {}).values())[-1:]
             tested.append(predictions["test"])
             validated += [predictions["validation"]] if "validation" in predictions else []
@@ -176,9 +176,11 @@ def train_and_score(
         seeds, len(copies.copy),
     )  # fmt: skip
     with tracked.time("report"), TemporaryDirectory() as folder:
+        layout = report.laid_out(table, config.report.map, config.seed)
         report.write(
-            Path(folder), name, facts, cautions, losses, result, run_ids, table, options, heard, config.report.audio
-        )
+            Path(folder), name, facts, cautions, losses, result, run_ids, table, options, heard, config.report.audio,
+            layout,
+        )  # fmt: skip
         tracked.log_folder(Path(folder))
     return facts, result, metrics
 

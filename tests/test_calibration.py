@@ -116,3 +116,16 @@ def test_of_two_as_good_and_as_near_the_lower_is_taken():
 def test_a_row_at_the_threshold_is_decided_sarcastic():
     labels = np.array([False, True, True])
     assert best_threshold(labels, np.array([0.25, 0.5, 0.75])) == 0.5
+
+
+def test_the_interval_of_a_bin_is_wilsons_and_fits_of_an_utterance_count_once():
+    labels, probability = np.array([True] * 3 + [False] * 7), np.full(10, 0.55)
+    once = calibration(labels, probability)
+    # The score interval: the roots of (share - p)^2 = z^2 p (1 - p) / n.
+    z, share, n = 1.959963984540054, 0.3, 10
+    roots = np.sort(np.roots([1 + z**2 / n, -2 * share - z**2 / n, share**2]))
+    assert once.intervals[0] == pytest.approx(tuple(roots))
+    units = np.tile(np.arange(10), 3)
+    assert calibration(np.tile(labels, 3), np.full(30, 0.55), units=units).intervals[0] == pytest.approx(
+        once.intervals[0]
+    )

@@ -1,20 +1,36 @@
 import csv
 import io
 import json
+import re
 from dataclasses import replace
+from importlib.util import find_spec
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 
 from sarcasm import report, scoring
 from sarcasm.corpus import Corpus
-from sarcasm.report.options import Audio
+from sarcasm.errors import ConfigError
+from sarcasm.report.drawing import svg
+from sarcasm.report.options import Audio, Map, Report
 from sarcasm.report.page import clips_of
+from sarcasm.report.pictures import _map
 from sarcasm.scoring import Decision, Predictions
 from sarcasm.splits import Audit, AuditPolicy, Fold, UtteranceSplit, audit
 from tests.conftest import make_table
 
 NOTHING_SEEN = Audit((), (), (), AuditPolicy.warn)
+PICTURES = [
+    "loss",
+    "scores",
+    "confusion_utterance",
+    "confusion_example",
+    "roc",
+    "precision_recall",
+    "reliability",
+    "map",
+]
 SPLIT = UtteranceSplit(name="utterance", audit=AuditPolicy.warn, test_size=0.5, stratify=True)
 
 
@@ -65,26 +81,42 @@ def test_one_class_on_a_side_and_one_clip_of_a_class_are_cautions():
     ]
 
 
-def written(folder, table, decision=Decision.argmax, title="a run", cautions=("Beware.",)):
+HOSTILE = "</script><script>alert(1)</script><!--"
+NAMES = ["$x^2$", "_BEN", "<b>&", "\u5f35"]
+"""Neither a formula, nor a name to be left out, nor markup, nor letters that every font has."""
+
+
+def predicted():
     logits = np.array([[2, -2], [1, 1], [-1, -1], [-3, 3], [1, -1], [1, -1], [-2, 2], [-1, 1]], np.float32)
-    predictions = [Predictions("holdout", np.arange(8, 16), logits, seed=1)]
-    folds = halves(table)
-    result = scoring.result(predictions, [], folds, table, decision, seed=0, is_leaky=False)
+    return [Predictions("holdout", np.arange(8, 16), logits, seed=1)]
+
+
+def scored(table, decision=Decision.argmax):
+    return scoring.result(predicted(), [], halves(table), table, decision, seed=0, is_leaky=False)
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    """The folder of a run whose clips have texts and speakers to beware of, and what it is worth."""
+    folder = tmp_path_factory.mktemp("written")
+    table = make_table([True, False] * 4, [2] * 8, speakers=NAMES * 2)
+    table = replace(table, utterances=tuple(replace(each, text=HOSTILE) for each in table.utterances))
+    result, folds = scored(table), halves(table)
     facts = report.facts(
         table, folds, audit(folds, table, SPLIT), "smoke", "vggish", "small", "utterance", [1], n_copies=0
     )
-    clips = report.heard(predictions, result.utterances, table, {}, 0.96)
     report.write(
-        folder, title, facts, cautions, {"holdout-s1": [0.7, 0.6]}, result, ["run"], table, {"seed": 1}, clips,
-        Audio.linked,
+        folder, "<script>alert(1)</script>", facts, ["a < b & c"], {"holdout-s1": report.Losses((0.7, 0.6), {1: 0.65})},
+        result, ["run"], table, {"seed": 1}, report.heard(predicted(), result.utterances, table, {}, 0.96), Audio.linked,
+        report.laid_out(table, Map.pca, seed=0),
     )  # fmt: skip
-    return result.scores
+    return folder, result.scores
 
 
-def test_predictions_give_back_the_scores(table, tmp_path):
-    scores = written(tmp_path, table)
+def test_predictions_give_back_the_scores(written):
+    folder, scores = written
     for name, level in (("predictions.csv", "utterance"), ("predictions_examples.csv", "example")):
-        rows = list(csv.DictReader(io.StringIO((tmp_path / name).read_text())))
+        rows = list(csv.DictReader(io.StringIO((folder / name).read_text())))
         right = np.mean([row["label"] == row["decision"] for row in rows])
         assert right == scores[level].accuracy
     assert [row["example"] for row in rows] == ["0", "1"] * 4
@@ -92,38 +124,81 @@ def test_predictions_give_back_the_scores(table, tmp_path):
 
 
 def test_columns_that_are_rounded_may_say_neither_or_both(table, tmp_path):
-    written(tmp_path, table, Decision.round)
+    result = scored(table, Decision.round)
+    report.write_decisions(tmp_path, result.levels, result.scores, table)
     rows = list(csv.DictReader(io.StringIO((tmp_path / "predictions_examples.csv").read_text())))
     assert [row["decision"] for row in rows][:4] == ["1", "both", "neither", "0"]
 
 
-def test_both_levels_stand_in_the_reports_under_their_names(table, tmp_path):
-    scores = written(tmp_path, table)
-    text = (tmp_path / "classification_report.txt").read_text()
+def test_both_levels_stand_in_the_reports_under_their_names(written):
+    folder, scores = written
+    text = (folder / "classification_report.txt").read_text()
     assert text.index("Utterance level") < text.index(scores["utterance"].report) < text.index("Example level")
-    found = json.loads((tmp_path / "classification_report.json").read_text())
+    found = json.loads((folder / "classification_report.json").read_text())
     assert found["example"]["weighted avg"]["f1-score"] == pytest.approx(scores["example"].f1_weighted)
     assert found["utterance"]["sarcastic"]["support"] == scores["utterance"].classes["sarcastic"].support
 
 
-def test_the_page_holds_everything_itself_and_text_stays_text(table, tmp_path):
-    hostile = "</script><script>alert(1)</script><!--"
-    table = replace(table, utterances=tuple(replace(each, text=hostile) for each in table.utterances))
-    written(tmp_path, table, title="<script>alert(1)</script>", cautions=("a < b & c",))
-    page = (tmp_path / "report.html").read_text()
+def test_the_page_holds_everything_itself_and_text_stays_text(written):
+    page = (written[0] / "report.html").read_text()
     # The clips and the script that shows them; nothing of what is said in a clip ends or begins one.
     assert page.count("<script") == page.count("</script>") == 2
-    assert {clip["text"] for clip in clips_of(page)["clips"]} == {hostile}
+    assert {clip["text"] for clip in clips_of(page)["clips"]} == {HOSTILE}
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
     assert "a &lt; b &amp; c" in page
     assert "default-src &#39;none&#39;" in page
     assert "http://" not in page.replace("http://www.w3.org/2000/svg", "")
     assert "https://" not in page
-    assert page.count('src="data:image/png;base64,') == 5
+    assert page.count('src="data:image/png;base64,') == len(PICTURES)
+    assert (
+        'alt="Confusion matrix, utterance level: of 2 sarcastic, 2 decided sarcastic, 0 decided non-sarcastic;' in page
+    )
 
 
-def test_the_pictures_are_pngs(table, tmp_path):
-    written(tmp_path, table)
-    pictures = sorted(path.name for path in (tmp_path / "plots").iterdir())
-    assert pictures == ["confusion_example.png", "confusion_utterance.png", "loss.png", "reliability.png", "scores.png"]
-    assert all((tmp_path / "plots" / name).read_bytes().startswith(b"\x89PNG\r\n\x1a\n") for name in pictures)
+def test_each_picture_is_there_as_png_and_as_svg_whose_text_is_text(written):
+    plots = written[0] / "plots"
+    found = sorted(path.name for path in plots.iterdir())
+    assert found == sorted(f"{name}.{end}" for name in PICTURES for end in ("png", "svg"))
+    said = {}
+    for name in PICTURES:
+        assert (plots / f"{name}.png").read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
+        drawn = ElementTree.fromstring((plots / f"{name}.svg").read_bytes())
+        asked = [each.get("{http://www.w3.org/1999/xlink}href") for each in drawn.iter()]
+        assert all(each.startswith(("#", "data:image/png;base64,")) for each in asked if each)
+        said[name] = [each.text.strip() for each in drawn.iter("{http://www.w3.org/2000/svg}text")]
+        assert "a < b & c" in said[name]
+    assert {*(f"{name} (2)" for name in NAMES), "sarcastic (4)", "not sarcastic (4)"} <= set(said["map"])
+
+
+def test_an_svg_is_the_same_whenever_it_is_drawn(table):
+    layout = report.laid_out(table, Map.pca, seed=0)
+    assert len({svg(_map(layout)[0]) for _ in range(2)}) == 1
+
+
+def test_the_most_frequent_speakers_are_named_on_the_map_and_clips_that_are_alike_lie_together(tmp_path):
+    table = make_table([True, False] * 20, [1] * 40, speakers=[f"S{n}" if n < 20 else "ANNA" for n in range(40)])
+    table = replace(table, X=np.repeat([[0, 0, 0], [9, 1, 0]], 20, axis=0).astype(np.uint8))
+    layout = report.laid_out(table, Map.pca, seed=0)
+    assert np.ptp(layout.places[:20], axis=0) == pytest.approx(0)
+    assert abs(layout.places[0, 0] - layout.places[20, 0]) == pytest.approx(np.hypot(9, 1))
+    figure, words = _map(layout)
+    labels = figure.axes[1].get_legend_handles_labels()[1]
+    assert labels[:2] == ["others (14)", "ANNA (20)"]
+    assert len(labels) == 8
+    assert words == "Map of 40 clips (PCA of clips), by label, speaker, show."
+
+
+@pytest.mark.parametrize("n", [1, 2])
+def test_a_map_of_hardly_any_clips_is_a_map(n):
+    layout = report.laid_out(make_table([True] * n, [1] * n), Map.pca, seed=0)
+    assert layout.places.shape == (n, 2)
+    assert list(layout.groups) == ["label"]
+    _map(layout)
+
+
+@pytest.mark.skipif(find_spec("umap") is not None, reason="umap-learn is installed")
+def test_a_map_by_umap_without_umap_says_what_to_install():
+    with pytest.raises(ConfigError, match=re.escape(
+        "report.map=umap: umap-learn is not installed; install it with pip install -e '.[umap]', or leave report.map=pca"
+    )):  # fmt: skip
+        Report("linked", Audio.linked, log_mel=True, map=Map.umap)

@@ -2,7 +2,9 @@
 
 from sarcasm.report.cautions import cautions, clips
 from sarcasm.report.facts import facts
+from sarcasm.report.layout import laid_out
 from sarcasm.report.listening import Heard, heard
+from sarcasm.report.pictures import Losses
 from sarcasm.report.write import write, write_decisions
 
-__all__ = ["Heard", "cautions", "clips", "facts", "heard", "write", "write_decisions"]
+__all__ = ["Heard", "Losses", "cautions", "clips", "facts", "heard", "laid_out", "write", "write_decisions"]

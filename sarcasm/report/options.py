@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from importlib.util import find_spec
 
 from omegaconf import MISSING
 
+from sarcasm.errors import ConfigError
 from sarcasm.options import option
 
 
@@ -41,3 +43,10 @@ class Report:
     audio: Audio = MISSING
     log_mel: bool = MISSING
     map: Map = MISSING
+
+    def __post_init__(self) -> None:
+        if self.map is Map.umap and not find_spec("umap"):
+            raise ConfigError(
+                "report.map=umap: umap-learn is not installed; install it with pip install -e '.[umap]', or leave"
+                " report.map=pca"
+            )

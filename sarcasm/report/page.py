@@ -17,6 +17,7 @@ from typing import Any
 
 from sarcasm.errors import SarcasmError
 from sarcasm.report.files import LEVEL_TITLES
+from sarcasm.report.pictures import Picture
 from sarcasm.report.words import certainty, fits_table
 from sarcasm.scoring import METRICS, Result, verdict
 
@@ -36,7 +37,7 @@ def page(
     facts: Mapping[str, str],
     warnings: Sequence[str],
     result: Result,
-    shown: Mapping[str, bytes],
+    shown: Mapping[str, Picture],
     options: Mapping[str, Any],
     clips: Mapping[str, Any],
 ) -> str:
@@ -47,7 +48,7 @@ def page(
         facts: what was run, name -> value.
         warnings: what a reader must know before believing a number.
         result: what the run is worth.
-        shown: name -> PNG, in order.
+        shown: name -> picture, in order.
         options: every option of the run.
         clips: what there is to hear; see `sarcasm.report.listening.as_json`.
     """
@@ -61,7 +62,8 @@ def page(
         "page.html.jinja", title=title, facts=facts, warnings=warnings,
         verdict=verdict(scores["utterance"], result.baselines), certainty=certainty(result), fits=fits_table(result),
         metrics=METRICS, rows=[(name, {metric: getattr(each, metric) for metric in METRICS}) for name, each in rows],
-        pictures={name: f"data:image/png;base64,{base64.b64encode(png).decode()}" for name, png in shown.items()},
+        pictures=[(each.alt, each.is_wide, f"data:image/png;base64,{base64.b64encode(each.png).decode()}")
+                  for each in shown.values()],
         reports={LEVEL_TITLES[level]: scores[level].report for level in LEVEL_TITLES}, options=options,
         clips=clips, kinds=KINDS, orders=ORDERS,
     )  # fmt: skip

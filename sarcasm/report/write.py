@@ -9,10 +9,11 @@ from typing import Any
 
 from sarcasm.embeddings import Table
 from sarcasm.report.files import fits_csv, predictions_csv, report_json, report_text
+from sarcasm.report.layout import Layout
 from sarcasm.report.listening import Heard, as_json
 from sarcasm.report.options import Audio
 from sarcasm.report.page import page
-from sarcasm.report.pictures import pictures
+from sarcasm.report.pictures import Losses, pictures
 from sarcasm.report.sound import with_sound
 from sarcasm.scoring import Level, Result, Scores
 
@@ -24,13 +25,14 @@ def write(
     title: str,
     facts: Mapping[str, str],
     warnings: Sequence[str],
-    losses: Mapping[str, Sequence[float]],
+    losses: Mapping[str, Losses],
     result: Result,
     run_ids: Sequence[str],
     table: Table,
     options: Mapping[str, Any],
     clips: Sequence[Heard],
     audio: Audio,
+    layout: Layout,
 ) -> None:
     """Write the reports, predictions, pictures and page of a run.
 
@@ -39,13 +41,14 @@ def write(
         title: the run's name.
         facts: what was run, name -> value.
         warnings: what a reader must know before believing a number.
-        losses: name of the fit -> loss of each step.
+        losses: name of the fit -> its losses.
         result: what the run is worth.
         run_ids: of the runs that its fits are recorded in.
         table: what was trained and tested on.
         options: every option of the run.
         clips: what there is to hear of those that were tested.
         audio: where the page has their sound from.
+        layout: where the map of the clips has each.
 
     Raises:
         AudioError: a clip that is to be put into the page cannot be read.
@@ -53,14 +56,15 @@ def write(
     write_decisions(folder, result.levels, result.scores, table)
     if len(result.fits) > 1:
         (folder / "fits.csv").write_text(fits_csv(run_ids, result.fits), encoding="utf-8")
-    drawn = pictures(losses, result, note="; ".join(warnings[:1]))
+    drawn = pictures(losses, result, layout, note="; ".join(warnings[:1]))
     heard = as_json(clips, title)
     heard["clips"] = with_sound(heard["clips"], audio)
     whole = page(title, facts, warnings, result, drawn, options, heard)
     (folder / "report.html").write_text(whole, encoding="utf-8")
     (folder / "plots").mkdir()
-    for name, png in drawn.items():
-        (folder / "plots" / f"{name}.png").write_bytes(png)
+    for name, picture in drawn.items():
+        (folder / "plots" / f"{name}.png").write_bytes(picture.png)
+        (folder / "plots" / f"{name}.svg").write_bytes(picture.svg)
 
 
 def write_decisions(folder: Path, levels: Sequence[Level], scores: Mapping[str, Scores], table: Table) -> None:

@@ -2,6 +2,7 @@
 
 from sarcasm.scoring.baselines import Baseline, baselines, best_deaf, gain, verdict
 from sarcasm.scoring.calibration import Calibration, calibration
+from sarcasm.scoring.curves import Curve, curves
 from sarcasm.scoring.intervals import Interval, intervals
 from sarcasm.scoring.levels import (
     Decision,
@@ -24,6 +25,7 @@ __all__ = [
     "Calibration",
     "ChanceTest",
     "ClassScores",
+    "Curve",
     "Decision",
     "Fit",
     "Interval",
@@ -37,6 +39,7 @@ __all__ = [
     "baselines",
     "best_deaf",
     "calibration",
+    "curves",
     "example_level",
     "gain",
     "holm",

@@ -10,6 +10,7 @@ same embeddings by a linear model over the means of utterances: what a head has 
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from sarcasm.embeddings import Table
+from sarcasm.scoring.intervals import N_RESAMPLES, distribution, percentiles, weighted_f
 from sarcasm.scoring.metrics import Scores, score
 from sarcasm.splits import Fold
 
@@ -39,11 +41,13 @@ class Baseline:
         name: of the rule.
         scores: over all folds, pooled.
         by_fold: weighted F in each fold.
+        interval: ends of the 95 % interval of its weighted F over utterances; NaN where it cannot be said.
     """
 
     name: str
     scores: Scores
     by_fold: tuple[float, ...]
+    interval: tuple[float, float] = (math.nan, math.nan)
 
     @property
     def is_deaf(self) -> bool:
@@ -51,8 +55,14 @@ class Baseline:
         return self.name in DEAF
 
 
-def baselines(folds: Sequence[Fold], table: Table) -> list[Baseline]:
-    """Learn and score every rule that the corpus's annotations allow; those that do not listen first."""
+def baselines(folds: Sequence[Fold], table: Table, seed: int = 0) -> list[Baseline]:
+    """Learn and score every rule that the corpus's annotations allow; those that do not listen first.
+
+    Args:
+        folds: to learn and be tested in.
+        table: what they divide.
+        seed: of the draws of the intervals; the same draws for all rules, and for the run itself.
+    """
     rules: dict[str, Rule] = {"majority": _majority}
     if any(utterance.speaker for utterance in table.utterances):
         rules["speaker_majority"] = _speaker_majority
@@ -60,7 +70,25 @@ def baselines(folds: Sequence[Fold], table: Table) -> list[Baseline]:
         rules["show_majority"] = _show_majority
     rules["clip_length"] = _clip_length
     rules |= {"level": _level, "linear_svm": _linear_svm, "logistic_regression": _logistic_regression}
-    return [_scored(name, rule, folds, table) for name, rule in rules.items()]
+    sides = [learned_and_tested(fold, table) for fold in folds]
+    said = {
+        name: [rule(table, train, test) if len(train) else np.zeros(len(test)) for train, test in sides]
+        for name, rule in rules.items()
+    }
+    labels = [table.utterance_labels[test] for _, test in sides]
+    ends = _intervals(
+        np.concatenate(labels), [np.concatenate(each) > 0.5 for each in said.values()],
+        np.concatenate([test for _, test in sides]), seed,
+    )  # fmt: skip
+    return [
+        Baseline(
+            name,
+            _score(np.concatenate(labels), np.concatenate(likelihoods)),
+            tuple(_score(*of_fold).f1_weighted for of_fold in zip(labels, likelihoods, strict=True)),
+            interval,
+        )
+        for (name, likelihoods), interval in zip(said.items(), ends, strict=True)
+    ]
 
 
 def best_deaf(compared: Sequence[Baseline]) -> Baseline:
@@ -83,14 +111,18 @@ def verdict(scores: Scores, compared: Sequence[Baseline]) -> str:
     return f"W{own}, {above:.3f} above the best rule that does not listen: {rule} {has}."
 
 
-def _scored(name: str, rule: Rule, folds: Sequence[Fold], table: Table) -> Baseline:
-    labels, likelihoods, by_fold = [], [], []
-    for fold in folds:
-        train, test = learned_and_tested(fold, table)
-        labels.append(table.utterance_labels[test])
-        likelihoods.append(rule(table, train, test) if len(train) else np.zeros(len(test)))
-        by_fold.append(_score(labels[-1], likelihoods[-1]).f1_weighted)
-    return Baseline(name, _score(np.concatenate(labels), np.concatenate(likelihoods)), tuple(by_fold))
+def _intervals(
+    labels: np.ndarray, decided: Sequence[np.ndarray], utterances: np.ndarray, seed: int
+) -> list[tuple[float, float]]:
+    """The interval of each rule's weighted F, all from the same draws of utterances."""
+    _, of_row = np.unique(utterances, return_inverse=True)
+    if len(of_row) == 0 or of_row.max() == 0:
+        return [(math.nan, math.nan)] * len(decided)
+    drawn = distribution(
+        lambda weights: np.stack([weighted_f(labels, each, weights) for each in decided]), of_row, seed, N_RESAMPLES
+    )
+    low, high = percentiles(drawn)
+    return list(zip(low.tolist(), high.tolist(), strict=True))
 
 
 def learned_and_tested(fold: Fold, table: Table) -> tuple[np.ndarray, np.ndarray]:

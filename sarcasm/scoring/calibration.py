@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sarcasm.scoring.intervals import f_of_counts
+from sarcasm.scoring.intervals import LEVEL, f_of_counts
 
 N_BINS = 10
 
@@ -21,22 +21,29 @@ class Calibration:
             here of the probability of sarcastic, not of the class decided for).
         brier: mean squared distance between probability and label.
         bins: mean probability, share that is sarcastic, count; ascending, without empty ones.
+        intervals: of each bin, the ends of the 95 % interval of its share (Wilson 1927, J. Am. Stat. Assoc. 22(158)).
     """
 
     ece: float
     brier: float
     bins: tuple[tuple[float, float, int], ...]
+    intervals: tuple[tuple[float, float], ...]
 
 
-def calibration(labels: np.ndarray, probability: np.ndarray, n_bins: int = N_BINS) -> Calibration:
+def calibration(
+    labels: np.ndarray, probability: np.ndarray, n_bins: int = N_BINS, units: np.ndarray | None = None
+) -> Calibration:
     """Compare probabilities with labels, in bins of equal width.
 
     Args:
         labels: bool [n], true where sarcastic; n > 0.
         probability: float [n], of sarcastic, in [0, 1].
         n_bins: how many; a probability between two bins is in the upper one, as 0.5 is decided sarcastic.
+        units: int64 [n], what each row belongs to; None where each is one by itself. Several fits of an utterance say
+            no more of a share than one, and make its interval no narrower.
     """
     from sklearn.metrics import brier_score_loss
+    from statsmodels.stats.proportion import proportion_confint
 
     # The last bin holds 1 too.
     of_bin = np.minimum((probability * n_bins).astype(int), n_bins - 1)
@@ -47,7 +54,10 @@ def calibration(labels: np.ndarray, probability: np.ndarray, n_bins: int = N_BIN
     ece = float(np.sum(counts[kept] * np.abs(expected - observed)) / len(labels))
     brier = float(brier_score_loss(labels, probability, pos_label=True))
     bins = zip(expected.tolist(), observed.tolist(), counts[kept].tolist(), strict=True)
-    return Calibration(ece, brier, tuple(bins))
+    rows = np.stack([of_bin, np.arange(len(labels)) if units is None else units])
+    n_units = np.bincount(np.unique(rows, axis=1)[0], minlength=n_bins)[kept]
+    low, high = proportion_confint(observed * n_units, n_units, alpha=1 - LEVEL, method="wilson")
+    return Calibration(ece, brier, tuple(bins), tuple(zip(low.tolist(), high.tolist(), strict=True)))
 
 
 def best_threshold(labels: np.ndarray, probability: np.ndarray) -> float:

@@ -24,7 +24,7 @@ VALUES_AT_ONCE = 2**22
 """Weights of rows that are held at a time, so that memory stays small."""
 
 Statistic = Callable[[np.ndarray], np.ndarray]
-"""Weights of rows [r, n] -> a value for each set of weights [r]."""
+"""Weights of rows [r, n] -> a value for each set of weights [r], or several [k, r]."""
 
 
 @dataclass(frozen=True)
@@ -82,13 +82,35 @@ def statistics(labels: np.ndarray, probability: np.ndarray, decided: np.ndarray)
 
 
 def bootstrapped(statistic: Statistic, of_row: np.ndarray, seed: int, n_resamples: int) -> tuple[float, float]:
-    """The ends of the percentile interval of a statistic.
+    """The ends of the percentile interval of a statistic; for the arguments see `distribution`."""
+    low, high = percentiles(distribution(statistic, of_row, seed, n_resamples))
+    return float(low), float(high)
+
+
+def percentiles(drawn: np.ndarray) -> np.ndarray:
+    """The ends of the percentile interval of values over draws, [..., r] -> [2, ...].
+
+    Draws without a value, as those of one class have no AUROC, are left out; NaN where more than half have none.
+    """
+    known = np.isfinite(drawn)
+    found = np.full((2, *drawn.shape[:-1]), np.nan)
+    for place in np.ndindex(drawn.shape[:-1]):
+        if known[place].sum() >= drawn.shape[-1] / 2:
+            found[:, *place] = np.quantile(drawn[place][known[place]], [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return found
+
+
+def distribution(statistic: Statistic, of_row: np.ndarray, seed: int, n_resamples: int) -> np.ndarray:
+    """What a statistic is in each draw.
 
     Args:
-        statistic: of weights of rows.
+        statistic: of weights of rows; it may give several values for each set of weights, [k, r].
         of_row: int64 [n], the unit of each row, from 0 without gaps.
         seed: of the draws; the same seed draws the same units for every statistic.
         n_resamples: how many.
+
+    Returns:
+        float [r], or [k, r].
     """
     from scipy.stats import DegenerateDataWarning, bootstrap
 
@@ -99,22 +121,17 @@ def bootstrapped(statistic: Statistic, of_row: np.ndarray, seed: int, n_resample
         # Counted in one go, the units of each draw by numbers of their own.
         numbers = flat + n_units * np.arange(len(flat))[:, np.newaxis]
         counts = np.bincount(numbers.ravel(), minlength=n_units * len(flat)).reshape(-1, n_units).astype(float)
-        return statistic(counts[:, of_row]).reshape(np.shape(drawn)[:-1])
+        found = statistic(counts[:, of_row])
+        return found.reshape(*found.shape[:-1], *np.shape(drawn)[:-1])
 
     at_once = max(1, VALUES_AT_ONCE // max(len(of_row), n_units))
     with warnings.catch_warnings():
         # A perfect score is perfect in every draw, and a draw of one class has no AUROC: both are seen to below.
         warnings.simplefilter("ignore", DegenerateDataWarning)
-        drawn = bootstrap(
+        return bootstrap(
             (np.arange(n_units),), of_draws, n_resamples=n_resamples, batch=at_once, vectorized=True, axis=-1,
             method="percentile", confidence_level=LEVEL, rng=np.random.default_rng(seed),
         ).bootstrap_distribution  # fmt: skip
-    # Draws without one of the classes have no AUROC.
-    known = drawn[np.isfinite(drawn)]
-    if len(known) < n_resamples / 2:
-        return float("nan"), float("nan")
-    low, high = np.quantile(known, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return float(low), float(high)
 
 
 def weighted_f(labels: np.ndarray, decided: np.ndarray, weights: np.ndarray) -> np.ndarray:

@@ -10,6 +10,7 @@ import numpy as np
 from sarcasm.embeddings import Table
 from sarcasm.scoring.baselines import Baseline, baselines, gain
 from sarcasm.scoring.calibration import Calibration, calibration
+from sarcasm.scoring.curves import Curve, curves
 from sarcasm.scoring.intervals import Interval, intervals
 from sarcasm.scoring.levels import Decision, Level, Predictions, levels, utterance_level
 from sarcasm.scoring.metrics import METRICS, Scores, score
@@ -60,6 +61,7 @@ class Result:
         intervals: unit ("utterance", "speaker") -> metric -> 95 % interval, of utterance level.
         chance: whether weighted F on utterances is above chance, or None where decisions may say neither or both.
         calibration: of the probability of utterances.
+        curves: "roc" and "precision_recall" -> the curve of the probability of utterances; none with one class.
         validation: on the utterances that thresholds and ends were chosen on, or None.
         is_leaky: whether test clips, or parts or copies of them, were heard in training, so that all this is too good.
     """
@@ -73,6 +75,7 @@ class Result:
     by_seed: Mapping[str, Spread] = field(default_factory=dict)
     intervals: Mapping[str, Mapping[str, Interval]] = field(default_factory=dict)
     chance: ChanceTest | None = None
+    curves: Mapping[str, Curve] = field(default_factory=dict)
     validation: Scores | None = None
     is_leaky: bool = False
 
@@ -137,7 +140,7 @@ def result(
     return Result(
         levels=tuple(both),
         scores={level.name: score_level(level, decision) for level in both},
-        baselines=tuple(baselines(folds, table)),
+        baselines=tuple(baselines(folds, table, seed)),
         fits=fits,
         by_fold=_spread(fits, "fold"),
         by_seed=_by_seed(utterances, decision),
@@ -152,7 +155,8 @@ def result(
         )
         if utterances.is_decided
         else None,
-        calibration=calibration(utterances.labels, utterances.probability),
+        calibration=calibration(utterances.labels, utterances.probability, units=utterances.utterance),
+        curves=curves(utterances.labels, utterances.probability, utterances.utterance, seed),
         validation=score_level(utterance_level(validated, table, decision), decision) if validated else None,
         is_leaky=is_leaky,
     )
