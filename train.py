@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from sarcasm.corpus import Corpus
     from sarcasm.embeddings import Copies, Table
     from sarcasm.fit import Model
+    from sarcasm.packaged import Origin
     from sarcasm.scoring import Predictions, Result
     from sarcasm.splits import Audit, Fold
     from sarcasm.store import Store
@@ -111,7 +112,7 @@ def train_and_score(
     Returns:
         What was run, in words; what it is worth; and that as metrics.
     """
-    from sarcasm import embeddings, report, scoring, splits
+    from sarcasm import embeddings, packaged, report, scoring, splits
 
     name, options, protocol = run_name(config), leaves(cfg), {"split.protocol": config.split.name}
     tracked.log_surroundings()
@@ -128,6 +129,7 @@ def train_and_score(
     console.say_cautions(cautions)
     log_material(tracked, config, cfg, corpus, table, audit, cautions)
     audit.refuse(config.split.name)
+    origin = packaged.Origin(config.dataset.name, corpus.fingerprint, corpus.is_made_up, tuple(cautions))
 
     with tracked.time("augment"), console.track("copying") as track:
         trained_on = np.unique(np.concatenate([fold.train for fold in folds]))
@@ -148,7 +150,7 @@ def train_and_score(
         with part as recorded:
             with console.track(fit_name if len(fits) > 1 else "training") as track:
                 predictions, model = fit_fold(
-                    config, table, copies, fold, seed, corpus.is_made_up, recorded, kept.of(fit_name), track
+                    config, table, copies, fold, seed, origin, recorded, kept.of(fit_name), track
                 )
             losses[fit_name] = report.Losses(model.losses, model.validation_losses or {})
             last_losses += list((model.validation_losses or {}).values())[-1:]
@@ -210,7 +212,7 @@ def log_material(
 
 
 def fit_fold(
-    config: Config, table: Table, copies: Copies, fold: Fold, seed: int, is_made_up: bool, recorded: Tracked,
+    config: Config, table: Table, copies: Copies, fold: Fold, seed: int, origin: Origin, recorded: Tracked,
     checkpoint: FitCheckpoint, track: Callable[[Iterable[int]], Iterable[int]],
 ) -> tuple[dict[str, Predictions], Model]:  # fmt: skip
     """Fit one fold once: whatever learns, learns from its training side.
@@ -218,7 +220,7 @@ def fit_fold(
     Returns:
         What the fit says of the test side, and of the validation side where there is one; and what was fitted.
     """
-    from sarcasm import features, fit, heads, scoring
+    from sarcasm import features, fit, heads, packaged, scoring
 
     with recorded.time("fit"):
         own_copies = copies.of(table.utterance[fold.train])
@@ -227,12 +229,8 @@ def fit_fold(
         y = np.concatenate([table.y[fold.train], table.utterance_labels[copies.utterance[own_copies]]])
         held_out = fit.Rows(transform(table.X[fold.validation]), table.y[fold.validation])
         validation = held_out if len(held_out.y) else None
-        head = heads.behind(config.embedding, config.head, is_made_up)
+        head = heads.behind(config.embedding, config.head, origin.made_up)
         model = head.fit(config.trainer, fit.Rows(X, y), validation, seed, recorded.log_step, track, checkpoint)
-    with recorded.time("save"), TemporaryDirectory() as folder:
-        model.save(Path(folder, "saved_model"))
-        transform.save(Path(folder, "transform.npz"))
-        recorded.log_model(Path(folder), table.X.shape[1:])
 
     sides = {"test": fold.test} | ({"validation": fold.validation} if validation else {})
     said = {
@@ -243,6 +241,13 @@ def fit_fold(
         threshold = scoring.tuned_threshold(said["validation"], table)
         said = {side: replace(each, threshold=threshold) for side, each in said.items()}
         recorded.log_metrics({"validation/threshold": threshold})
+    with recorded.time("save"), TemporaryDirectory() as folder:
+        package = Path(folder, "package")
+        packaged.save(
+            package, model, transform, table, config.way, origin, run_id=recorded.run_id, run_name=recorded.run_name,
+            fold=fold.name, seed=seed, threshold=said["test"].threshold, with_weights=config.tracking.with_weights,
+        )  # fmt: skip
+        recorded.log_model(package)
     return said, model
 
 

@@ -13,8 +13,10 @@ pipe could not know (0, or 2 GiB and more) is no promise: the sound then goes on
 from __future__ import annotations
 
 import io
+import math
 import stat
 import struct
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +25,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sarcasm.errors import AudioError
+from sarcasm.errors import AudioError, UnknownFormatError
 from sarcasm.resampling import Resampler, resample
 
 SAMPLE_RATE = 16_000
@@ -34,6 +36,8 @@ LARGEST_SAMPLE = 2.0**31
 """A floating file may hold the numbers of any integer format unscaled; beyond the largest of them it is damaged."""
 BLOCK_SAMPLES = 2**22
 """Samples, over all channels, that are decoded at a time."""
+MOST_SAMPLES = 2**28
+"""Of a clip whose length is limited, at the rate it has: 1 GiB, an hour at 74 kHz; memory holds them all."""
 OPEN_ENDED_BYTES = 0x7FFF_F000
 """Sizes from here on stand for "not known": SoX writes this one into a pipe, FFmpeg 0xFFFFFFFF."""
 MOST_CHUNKS = 1_000
@@ -51,13 +55,20 @@ class _Fault(Exception):  # noqa: N818
     """What is wrong with a file, worded to follow its name."""
 
 
-def read_waveform(path: Path, resampler: Resampler, clip: str = "") -> NDArray[np.float32]:
+class _UnknownFormat(_Fault):
+    """It is none that libsndfile knows."""
+
+
+def read_waveform(
+    path: Path, resampler: Resampler, clip: str = "", longest_seconds: float = math.inf
+) -> NDArray[np.float32]:
     """Read a clip as a mono waveform at 16 kHz.
 
     Args:
         path: a file of any format libsndfile knows; channels are averaged.
         resampler: how another sample rate is brought to 16 kHz.
         clip: what an error calls the clip; "" names the file only.
+        longest_seconds: see `read_samples`.
 
     Returns:
         float32 [samples], finite, at least one sample; in [-1, 1] unless a floating file goes beyond.
@@ -66,36 +77,71 @@ def read_waveform(path: Path, resampler: Resampler, clip: str = "") -> NDArray[n
         AudioError: missing, a folder, not readable, empty, not audio, damaged, truncated, not finite, or of an
             impossible rate. The message names clip, file and cause.
     """
-    samples, sample_rate = read_samples(path, clip)
-    waveform = resample(samples, sample_rate, SAMPLE_RATE, resampler).astype(np.float32, copy=False)
-    if not len(waveform):
-        raise AudioError(
-            f"{_named(path, clip)} holds {len(samples)} samples at {sample_rate} Hz, less than one at {SAMPLE_RATE} Hz;"
-            f" {AGAIN}"
-        )
-    return waveform
+    samples, sample_rate = read_samples(path, clip, longest_seconds)
+    return _at_16_khz(samples, sample_rate, resampler, _named(path, clip))
 
 
-def read_samples(path: Path, clip: str = "") -> tuple[NDArray[np.float32], int]:
-    """Read a clip at the rate it has: mono samples, and their rate in Hz.
+def waveform_of(content: bytes, name: str, resampler: Resampler, longest_seconds: float) -> NDArray[np.float32]:
+    """Read a clip from its bytes, as `read_waveform` reads a file of them.
+
+    Args:
+        content: all bytes of the file.
+        name: what an error calls it.
+        resampler: how another sample rate is brought to 16 kHz.
+        longest_seconds: see `read_samples`.
 
     Raises:
         AudioError: see `read_waveform`.
     """
+    # A file without a name: the checks for truncation look around in it, and libsndfile takes it by its number.
+    with tempfile.TemporaryFile(buffering=0) as file:
+        file.write(content)
+        file.seek(0)
+        try:
+            samples, sample_rate = _decoded(file, len(content), longest_seconds)
+        except _Fault as fault:
+            raise _error(fault, name) from fault
+    return _at_16_khz(samples, sample_rate, resampler, name)
+
+
+def read_samples(path: Path, clip: str = "", longest_seconds: float = math.inf) -> tuple[NDArray[np.float32], int]:
+    """Read a clip at the rate it has: mono samples, and their rate in Hz.
+
+    Args:
+        path: see `read_waveform`.
+        clip: see `read_waveform`.
+        longest_seconds: a clip that lasts longer is refused, before it fills the memory; so is one of more than
+            `MOST_SAMPLES` where there is such a limit.
+
+    Raises:
+        AudioError: see `read_waveform`; `UnknownFormatError` where libsndfile does not know what it is.
+    """
     try:
-        return _read(path)
+        return _read(path, longest_seconds)
     except _Fault as fault:
-        raise AudioError(f"{_named(path, clip)} {fault}") from fault
+        raise _error(fault, _named(path, clip)) from fault
+
+
+def _error(fault: _Fault, name: str) -> AudioError:
+    kind = UnknownFormatError if isinstance(fault, _UnknownFormat) else AudioError
+    return kind(f"{name} {fault}")
+
+
+def _at_16_khz(samples: NDArray[np.float32], sample_rate: int, resampler: Resampler, name: str) -> NDArray[np.float32]:
+    waveform = resample(samples, sample_rate, SAMPLE_RATE, resampler).astype(np.float32, copy=False)
+    if not len(waveform):
+        raise AudioError(
+            f"{name} holds {len(samples)} samples at {sample_rate} Hz, less than one at {SAMPLE_RATE} Hz; {AGAIN}"
+        )
+    return waveform
 
 
 def _named(path: Path, clip: str) -> str:
     return f"clip {clip}: {path}" if clip else str(path)
 
 
-def _read(path: Path) -> tuple[NDArray[np.float32], int]:
+def _read(path: Path, longest_seconds: float) -> tuple[NDArray[np.float32], int]:
     """Mono samples at the file's own rate, and that rate."""
-    import soundfile
-
     try:
         status = path.stat()
         if stat.S_ISDIR(status.st_mode):
@@ -103,10 +149,8 @@ def _read(path: Path) -> tuple[NDArray[np.float32], int]:
         # Opening a pipe would wait for someone to write into it.
         if not stat.S_ISREG(status.st_mode):
             raise _Fault("is not a regular file; name an audio file")
-        if not status.st_size:
-            raise _Fault(f"is empty (0 bytes); {AGAIN}")
         with path.open("rb", buffering=0) as file:
-            return _decode(file, status.st_size)
+            return _decoded(file, status.st_size, longest_seconds)
     except (FileNotFoundError, NotADirectoryError):
         raise _Fault("is not there; put the file there, or take the clip out of the labels") from None
     except PermissionError:
@@ -115,16 +159,26 @@ def _read(path: Path) -> tuple[NDArray[np.float32], int]:
         raise _Fault(
             f"cannot be read ({getattr(error, 'strerror', None) or error}); check its name and disk"
         ) from error
+
+
+def _decoded(file: io.FileIO, n_bytes: int, longest_seconds: float) -> tuple[NDArray[np.float32], int]:
+    """The same of an open file."""
+    import soundfile
+
+    if not n_bytes:
+        raise _Fault(f"is empty (0 bytes); {AGAIN}")
+    try:
+        return _decode(file, n_bytes, longest_seconds)
     except soundfile.LibsndfileError as error:
         reason = error.error_string.removeprefix("Error : ").rstrip(".")
         if error.code == UNRECOGNISED_FORMAT:
-            raise _Fault(
+            raise _UnknownFormat(
                 f"is not audio that libsndfile knows ({reason}); convert it to WAV, with ffmpeg say"
             ) from error
         raise _Fault(f"cannot be decoded ({reason}); {AGAIN}") from error
 
 
-def _decode(file: io.FileIO, n_bytes: int) -> tuple[NDArray[np.float32], int]:
+def _decode(file: io.FileIO, n_bytes: int, longest_seconds: float) -> tuple[NDArray[np.float32], int]:
     import soundfile
 
     announced = _announced(file, n_bytes)
@@ -139,12 +193,36 @@ def _decode(file: io.FileIO, n_bytes: int) -> tuple[NDArray[np.float32], int]:
                 f"has a sample rate of {sound.samplerate} Hz, not within {LOWEST_RATE} and {HIGHEST_RATE} Hz:"
                 f" its header is damaged; {AGAIN}"
             )
-        blocks = list(_mono_blocks(sound))
-        n_frames = sum(map(len, blocks))
+        blocks, n_frames, n_most = [], 0, _most_samples(sound.samplerate, longest_seconds)
+        for block in _mono_blocks(sound):
+            blocks.append(block)
+            n_frames += len(block)
+            if n_frames > n_most:
+                raise _Fault(
+                    f"lasts longer than {n_most / sound.samplerate:.0f} s, which is the most that is read of"
+                    f" {sound.samplerate} Hz; cut it into parts"
+                )
         if not n_frames:
             raise _Fault(f"holds no sound, only a header; {AGAIN}")
         _refuse_truncated(file, n_bytes, sound, n_frames, announced)
-        return blocks[0] if len(blocks) == 1 else np.concatenate(blocks), sound.samplerate
+        return _joined(blocks, n_frames), sound.samplerate
+
+
+def _most_samples(sample_rate: int, longest_seconds: float) -> float:
+    return math.inf if math.isinf(longest_seconds) else min(longest_seconds * sample_rate, MOST_SAMPLES)
+
+
+def _joined(blocks: list[NDArray[np.float32]], n_frames: int) -> NDArray[np.float32]:
+    """Blocks after one another; each is given back once it is copied, so that memory holds a clip once."""
+    if len(blocks) == 1:
+        return blocks[0]
+    joined = np.empty(n_frames, np.float32)
+    end = n_frames
+    while blocks:
+        block = blocks.pop()
+        joined[end - len(block) : end] = block
+        end -= len(block)
+    return joined
 
 
 def _mono_blocks(sound: Any) -> Iterator[NDArray[np.float32]]:

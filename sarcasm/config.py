@@ -29,6 +29,7 @@ from sarcasm.features import Scale
 from sarcasm.fit import Adam
 from sarcasm.heads import Head
 from sarcasm.options import OF_THE_PLACE, leaves
+from sarcasm.packaged import Way
 from sarcasm.prepare import Preparation
 from sarcasm.project import PROJECT
 from sarcasm.report.options import Report
@@ -99,6 +100,11 @@ class Config:
     def reading(self) -> Reading:
         """How clips are turned into examples."""
         return Reading(self.resampler, self.dataset.bad_clips, self.dataset.short_clips)
+
+    @property
+    def way(self) -> Way:
+        """What a clip goes through from sound to decision."""
+        return Way(self.embedding, self.pca, self.resampler, self.dataset.short_clips, self.pool, self.decision)
 
     @property
     def choosers(self) -> list[str]:

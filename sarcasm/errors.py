@@ -21,6 +21,14 @@ class AudioError(SarcasmError):
     """A clip that cannot be used: missing, empty, truncated, unreadable, not finite or too short."""
 
 
+class UnknownFormatError(AudioError):
+    """A clip of a format that libsndfile does not know; a video, say."""
+
+
+class PackageError(SarcasmError):
+    """A packaged model that is not one, or whose weights are missing or other than recorded."""
+
+
 class WeightsError(SarcasmError):
     """A VGGish checkpoint or PCA file that is missing, damaged or of another network."""
 

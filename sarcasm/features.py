@@ -15,6 +15,9 @@ import numpy as np
 
 from sarcasm.vggish import Postprocessor
 
+NAMES = ("pca_eigen_vectors", "pca_means", "scale_mean", "scale_standard_deviation")
+"""Of what is fitted, in its file."""
+
 
 class Scale(Enum):
     """How the features are scaled before the head."""
@@ -54,15 +57,17 @@ class Transform:
             X = (X - self.scale_mean) / self.scale_deviation
         return X.astype(np.float32)
 
+    @classmethod
+    def load(cls, path: Path) -> Transform:
+        """Read what `save` wrote."""
+        with np.load(path, allow_pickle=False) as arrays:
+            return cls(*(arrays.get(name) for name in NAMES))
+
     def save(self, path: Path) -> None:
-        """Write the fitted arrays, if any, as an .npz file under the names that a served model looks for."""
-        named = {
-            "pca_eigen_vectors": self.eigen_vectors,
-            "pca_means": self.means,
-            "scale_mean": self.scale_mean,
-            "scale_standard_deviation": self.scale_deviation,
-        }
-        np.savez(path, allow_pickle=False, **{name: array for name, array in named.items() if array is not None})
+        """Write the fitted arrays, if any, as an .npz file."""
+        arrays = (self.eigen_vectors, self.means, self.scale_mean, self.scale_deviation)
+        named = {name: array for name, array in zip(NAMES, arrays, strict=True) if array is not None}
+        np.savez(path, allow_pickle=False, **named)
 
 
 def fit_transform(X: np.ndarray, fit_pca: bool, scale: Scale) -> Transform:

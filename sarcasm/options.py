@@ -42,6 +42,32 @@ def option(group: str, name: str) -> Callable[[Class], Class]:
     return register
 
 
+def schema_of(chosen: Any) -> str:
+    """The name of the schema that an option object is of, such as head_mlp."""
+    return next(name for name, cls in _schemas().items() if cls is type(chosen))
+
+
+def values_of(chosen: Any) -> dict[str, Any]:
+    """What an option object was given, as JSON can hold it."""
+    values: Any = OmegaConf.to_container(OmegaConf.structured(chosen), resolve=True, enum_to_str=True)
+    return values
+
+
+def made_again(schema: str, values: dict[str, Any]) -> Any:
+    """The option object that `schema_of` and `values_of` tell of.
+
+    Raises:
+        KeyError: there is no such schema.
+        OmegaConfBaseException: an option that it does not have, or a value that it cannot take.
+    """
+    return OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(_schemas()[schema]), values))
+
+
+def _schemas() -> dict[str, Any]:
+    stored = ConfigStore.instance().repo.get("schema", {})
+    return {file.removesuffix(".yaml"): OmegaConf.get_type(each.node) for file, each in stored.items()}
+
+
 def leaves(cfg: DictConfig) -> dict[str, Any]:
     """Every option by its dotted key, with enums by name; lists are leaves."""
     return dict(_leaves(OmegaConf.to_container(cfg, resolve=True, enum_to_str=True)))

@@ -17,7 +17,7 @@ from sarcasm.embeddings import Table
 from sarcasm.project import PROJECT
 from sarcasm.splits.mustard import FOLDS_FILE
 
-pytest_plugins = [f"tests.{kind}_fixtures" for kind in ("vggish", "tracking", "video", "server", "sweep")]
+pytest_plugins = [f"tests.{kind}_fixtures" for kind in ("vggish", "tracking", "video", "server", "sweep", "package")]
 
 RunTrain = Callable[..., subprocess.CompletedProcess[str]]
 

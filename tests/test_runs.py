@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import time
-import warnings
 from itertools import product
 from pathlib import Path
 
@@ -138,30 +137,24 @@ def test_a_fresh_clone_trains_and_tells_everything_twice_the_same(run_train, pro
     }
 
 
-def test_the_kept_model_gives_the_probabilities_that_the_run_scored(
+def test_the_kept_model_refers_to_the_released_weights_and_brings_the_pca(
     run_train, mustard_options, mustard_folder, v1_checkpoint, tmp_path
 ):
-    import mlflow
+    from sarcasm.packaged import Kind, Package
 
-    from sarcasm.audio import SAMPLE_RATE, read_waveform
-    from sarcasm.resampling import Resampler
-    from sarcasm.vggish import VGGish, waveform_to_examples
-
-    result = run_train("dataset=original", "head=small", "pca=off", "scale=standard", *mustard_options[:3])
+    result = run_train("dataset=original", "head=small", "scale=standard", *mustard_options)
     assert result.returncode == 0, result.stderr
     _, (run,) = runs_in(tmp_path)
     artifacts = tmp_path / "mlruns" / "sarcasm" / run.info.run_id / "artifacts"
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # MLflow wishes for type hints it has none of for arrays
-        model = mlflow.pyfunc.load_model(str(artifacts / "model"))
     with (artifacts / "predictions.csv").open() as file:
         row = next(csv.DictReader(file))
-    waveform = read_waveform(
-        mustard_folder / "audio" / f"{row['utterance']}.wav", Resampler.reference, row["utterance"]
-    )
-    with VGGish(v1_checkpoint) as network:
-        embeddings = network.embed(waveform_to_examples(waveform, SAMPLE_RATE))
-    assert np.mean(model.predict(embeddings)) == pytest.approx(float(row["probability"]), abs=1e-4)
+    with Package.load(artifacts / "model") as package:
+        said = package.description
+        prediction = package.predict(package.read(mustard_folder / "audio" / f"{row['utterance']}.wav"))
+    assert (said.weights.kind, said.weights.path) == (Kind.reference, str(v1_checkpoint))
+    assert said.weights.fingerprint == run.data.tags["embedding.weights"]
+    assert said.pca == run.data.tags["pca.parameters"]
+    assert prediction.probability == pytest.approx(float(row["probability"]), abs=1e-5)
 
 
 def test_original_with_the_big_head_from_a_released_format_checkpoint(run_train, ready, mustard_options, tmp_path):

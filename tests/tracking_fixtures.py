@@ -18,7 +18,7 @@ import pytest
 
 from sarcasm.errors import TrackingError
 from sarcasm.tracking import Tracking
-from sarcasm.tracking.options import OnFailure
+from sarcasm.tracking.options import ModelWeights, OnFailure
 from sarcasm.tracking.server import await_server
 from sarcasm.tracking.sqlite import build
 
@@ -64,6 +64,7 @@ def tracking() -> Callable[..., Tracking]:
         values: dict[str, object] = {
             "name": "mlflow", "uri": "", "experiment": "sarcasm", "run_name": "", "flush_metrics": 1000,
             "flush_seconds": 60.0, "timeout_seconds": 5.0, "on_failure": OnFailure.spool,
+            "weights": ModelWeights.reference,
         }  # fmt: skip
         return Tracking(**(values | changed))  # type: ignore[arg-type]
 

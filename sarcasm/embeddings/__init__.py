@@ -4,7 +4,7 @@ from sarcasm.embeddings.embedding import Embedding, Network, Unchanged, Workers
 from sarcasm.embeddings.mfcc_stats import MfccStatistics
 from sarcasm.embeddings.overview import N_LEVELS, overview, overviews
 from sarcasm.embeddings.pca import PCA
-from sarcasm.embeddings.table import Copies, Pool, Reading, Table, material, missing, tabulate, tabulate_copies
+from sarcasm.embeddings.table import Copies, Pool, Reading, Table, material, means, missing, tabulate, tabulate_copies
 from sarcasm.embeddings.vggish import VGGishEmbedding
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "VGGishEmbedding",
     "Workers",
     "material",
+    "means",
     "missing",
     "overview",
     "overviews",

@@ -9,6 +9,7 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, fields
 from enum import Enum
+from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
@@ -132,3 +133,20 @@ class Embedding:
             WeightsError: the weights are missing, damaged or of another network.
         """
         raise NotImplementedError
+
+    @property
+    def weights_file(self) -> Path | None:
+        """Where its weights are read from, a file or the prefix of several; None where it has none."""
+        return None
+
+    def reopen(self, weights: str, file: Path | None) -> AbstractContextManager[Network]:  # noqa: ARG002
+        """Open it again with the weights that a table was made with.
+
+        Args:
+            weights: what its network said of them, see `Network.weights_fingerprint`.
+            file: where they lie now; None where they are drawn, or there are none.
+
+        Raises:
+            WeightsError: they cannot be used.
+        """
+        return self.open(may_be_random=weights.startswith("random:"))

@@ -78,7 +78,7 @@ class Table:
     @cached_property
     def means(self) -> np.ndarray:
         """Float32 [U, D]: each utterance as the mean over its rows."""
-        return _means(self.X, self.utterance)
+        return means(self.X, self.utterance)
 
     def pooled(self, pool: Pool) -> Table:
         """The same with one row an utterance, the mean over its rows; or as it is."""
@@ -120,10 +120,10 @@ class Copies:
         if pool is Pool.none or not len(self.copy):
             return self
         first = np.unique(self.copy, return_index=True)[1]
-        return Copies(_means(self.X, self.copy), self.copy[first], self.utterance[first])
+        return Copies(means(self.X, self.copy), self.copy[first], self.utterance[first])
 
 
-def _means(X: np.ndarray, owner: np.ndarray) -> np.ndarray:
+def means(X: np.ndarray, owner: np.ndarray) -> np.ndarray:
     """Rows [N, ...] and the number, from 0 and ascending, of what each belongs to -> float32 [n, D], the means."""
     n_rows = np.bincount(owner)
     first = np.concatenate([[0], np.cumsum(n_rows)[:-1]])

@@ -109,6 +109,19 @@ class VGGishEmbedding(Embedding):
             return VGGish.random(self.random_seed, self.engine, self.layer)
         return VGGish(Path(self.checkpoint), self.engine, self.layer)
 
+    @property
+    def weights_file(self) -> Path | None:
+        """See `Embedding.weights_file`."""
+        return Path(self.checkpoint)
+
+    def reopen(self, weights: str, file: Path | None) -> AbstractContextManager[Network]:
+        """See `Embedding.reopen`."""
+        if self.train:
+            return nullcontext(Unchanged(weights))
+        if weights.startswith("random:"):
+            return VGGish.random(int(weights.removeprefix("random:")), self.engine, self.layer)
+        return VGGish(file or Path(self.checkpoint), self.engine, self.layer)
+
     def weights(self, may_be_random: bool) -> dict[str, np.ndarray]:
         """See `Embedding.weights`."""
         return random_weights(self.random_seed) if self._is_random(may_be_random) else self._released()

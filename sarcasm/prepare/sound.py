@@ -7,6 +7,7 @@ out, because a truncated file is decoded without complaint.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any
@@ -28,6 +29,8 @@ CONTAINER_SLACK_SECONDS = 1.0
 SPEECHNORM = "e=6.25:r=0.00001:l=1"
 """Of the TU Berlin configuration for MUStARD: expansion, rise per sample, channels linked."""
 LOWEST_RATE, HIGHEST_RATE = 8_000, 192_000
+ALONE = {"protocol_whitelist": "none"}
+"""A playlist names other files and addresses; none of them is opened, whoever sent it."""
 
 
 @option("extract", "sound")
@@ -71,13 +74,16 @@ class Sound:
     codec: str
 
 
-def read_sound(file: IO[bytes], sample_rate: int | None, speechnorm: str | None = None) -> Sound:
+def read_sound(
+    file: IO[bytes], sample_rate: int | None, speechnorm: str | None = None, longest_seconds: float = math.inf
+) -> Sound:
     """Take the sound out of a video.
 
     Args:
         file: the video, of any format that FFmpeg knows.
         sample_rate: of the samples, in Hz; None keeps that of the stream.
         speechnorm: see `Extract`.
+        longest_seconds: sound that lasts longer is refused, before it fills the memory.
 
     Raises:
         VideoError: it cannot be opened, has no sound, or is truncated; worded to follow the clip's name.
@@ -85,19 +91,24 @@ def read_sound(file: IO[bytes], sample_rate: int | None, speechnorm: str | None 
     import av
 
     try:
-        with av.open(file, mode="r", metadata_errors="replace") as container:
-            return _read(container, sample_rate, speechnorm)
+        with av.open(file, mode="r", metadata_errors="replace", options=ALONE) as container:
+            return _read(container, sample_rate, speechnorm, longest_seconds)
     except av.FFmpegError as error:
         raise VideoError(f"is no video that FFmpeg can read, or a damaged one ({error.strerror})") from error
 
 
-def _read(container: InputContainer, sample_rate: int | None, speechnorm: str | None) -> Sound:
+def _read(container: InputContainer, sample_rate: int | None, speechnorm: str | None, longest_seconds: float) -> Sound:
     if not container.streams.audio:
         raise VideoError("has no sound: there is no audio stream")
     stream = container.streams.audio[0]
     promised, slack = _promised_seconds(container)
     counter, resampler = _Counter(), _Resampler(sample_rate, speechnorm)
-    blocks = list(resampler.resampled(_frames(container, counter)))
+    blocks, n_samples = [], 0
+    for block in resampler.resampled(_frames(container, counter)):
+        blocks.append(block)
+        n_samples += len(block)
+        if n_samples > longest_seconds * resampler.sample_rate:
+            raise VideoError(f"lasts longer than {longest_seconds:.0f} s, which is the most that is read")
     samples = np.concatenate(blocks) if blocks else np.zeros(0, np.float32)
     seconds = len(samples) / resampler.sample_rate
     if not len(samples):

@@ -105,10 +105,30 @@ def utterance_level(predictions: Sequence[Predictions], table: Table, decision: 
     levels = []
     for each in predictions:
         found, owner = np.unique(table.utterance[each.rows], return_inverse=True)
-        columns = np.stack([_mean(column, owner) for column in sigmoids(each.logits).T], axis=1)
-        of_sarcastic = _mean(probability(each.logits), owner)
+        columns, of_sarcastic = _of_utterances(each.logits, owner)
         levels.append(_level("utterance", each, found, table.utterance_labels[found], columns, of_sarcastic, decision))
     return _joined(levels)
+
+
+def decide_clip(logits: np.ndarray, decision: Decision, threshold: float) -> tuple[float, np.ndarray]:
+    """Decide one clip as `utterance_level` decides it.
+
+    Args:
+        logits: float32 [n, 2], of all its rows.
+        decision: how probabilities become a decision.
+        threshold: see `Predictions`.
+
+    Returns:
+        The probability of sarcastic; and the decision, bool [2].
+    """
+    columns, of_sarcastic = _of_utterances(logits, np.zeros(len(logits), np.int64))
+    return float(of_sarcastic[0]), _decide(columns, of_sarcastic, decision, threshold)[0]
+
+
+def _of_utterances(logits: np.ndarray, owner: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Means over the rows of each utterance: of the sigmoids, float64 [n, 2], and of the probability, float64 [n]."""
+    columns = np.stack([_mean(column, owner) for column in sigmoids(logits).T], axis=1)
+    return columns, _mean(probability(logits), owner)
 
 
 def _mean(values: np.ndarray, owner: np.ndarray) -> np.ndarray:

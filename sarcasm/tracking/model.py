@@ -1,53 +1,75 @@
-"""The fitted model as MLflow can load and serve it: a TensorFlow SavedModel, arrays, the code that joins them, and no
-pickles.
+"""A packaged model as MLflow can load and serve it: the package, the code that reads it, and no pickles.
 
-The folder carries this package's source too, so that `mlflow models serve` needs nothing of the project.
+The folder carries this project's source too, so that `mlflow models serve` needs nothing of the project.
 """
 
 from __future__ import annotations
 
+import base64
+import io
+import shutil
 import warnings
-from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import sarcasm
 
 CODE = Path(__file__).with_name("served_model.py")
-REQUIREMENTS = ("numpy", "scipy", "tensorflow")
+PACKAGE = "package"
+REQUIREMENTS = (
+    "av", "hydra-core", "librosa", "numba", "numpy", "omegaconf", "scikit-learn", "scipy", "soundfile", "soxr",
+    "tensorflow", "tf-slim", "threadpoolctl",
+)  # fmt: skip
+"""What a package needs of others to go from sound to probability."""
+NOT_SERVED = shutil.ignore_patterns("__pycache__")
 
 
-def save_for_mlflow(folder: Path, destination: Path, shape: Sequence[int]) -> None:
-    """Write a model as MLflow's `pyfunc` flavor.
+def save_for_mlflow(package: Path, destination: Path) -> None:
+    """Write a packaged model as MLflow's `pyfunc` flavor.
 
     Args:
-        folder: holds `saved_model/` and, where features are transformed before the head, `transform.npz`; see
-            `served_model`.
+        package: the folder that `sarcasm.packaged.save` wrote; must be called "package".
         destination: the folder to write; must not exist.
-        shape: of a row of what it takes, such as (128,).
     """
-    import numpy as np
-
-    float32 = np.dtype(np.float32)
-    parts = {name: folder / name for name in ("saved_model", "transform.npz")}
     # MLflow warns of its own type hints when this much of it is imported.
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), TemporaryDirectory() as folder:
         warnings.simplefilter("ignore")
         import mlflow.pyfunc
+        import pandas as pd
         from mlflow.models import ModelSignature
-        from mlflow.types import Schema, TensorSpec
+        from mlflow.types import ColSpec, DataType, Schema
+        from mlflow.types.schema import Array
 
+        text, number = DataType.string, DataType.double
+        code = Path(folder, "sarcasm")
+        shutil.copytree(Path(sarcasm.__file__).parent, code, ignore=NOT_SERVED)
         mlflow.pyfunc.save_model(
             destination,
             python_model=str(CODE),
-            artifacts={path.stem: str(path) for path in parts.values() if path.exists()},
-            code_paths=[str(Path(sarcasm.__file__).parent)],
+            artifacts={PACKAGE: str(package)},
+            code_paths=[str(code)],
             # Said here, or MLflow would run the model in another process to find out, for ten seconds.
             signature=ModelSignature(
-                inputs=Schema([TensorSpec(float32, (-1, *shape))]), outputs=Schema([TensorSpec(float32, (-1,))])
+                inputs=Schema([ColSpec(text, "audio", required=False), ColSpec(text, "path", required=False)]),
+                outputs=Schema(
+                    [ColSpec(number, "probability"), ColSpec(text, "label"), ColSpec(Array(number), "pieces")]
+                ),
             ),
+            input_example=pd.DataFrame({"audio": [_example()]}),
             pip_requirements=[_pinned(name) for name in REQUIREMENTS],
         )
+
+
+def _example() -> str:
+    """A second of a made-up tone, as a client sends it."""
+    import numpy as np
+    import soundfile
+
+    file = io.BytesIO()
+    tone = 0.1 * np.sin(2 * np.pi * 220 * np.arange(16_000) / 16_000)
+    soundfile.write(file, tone, 16_000, format="OGG", subtype="VORBIS")
+    return base64.b64encode(file.getvalue()).decode()
 
 
 def _pinned(name: str) -> str:

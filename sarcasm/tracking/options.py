@@ -18,6 +18,13 @@ class OnFailure(Enum):
     fail = "fail"
 
 
+class ModelWeights(Enum):
+    """Whether a model that is kept brings the released weights of the network before its head."""
+
+    reference = "reference"
+    included = "included"
+
+
 @option("tracking", "mlflow")
 @dataclass
 class Tracking:
@@ -33,6 +40,7 @@ class Tracking:
         flush_seconds: seconds after which the next step sends what has gathered.
         timeout_seconds: how long to wait for a server that does not answer.
         on_failure: whether a run goes on while a server fails, with all that is recorded kept and sent later, or fails.
+        weights: whether a model that is kept says where VGGish's released weights lie, by their hash, or brings them.
     """
 
     name: str = MISSING
@@ -43,6 +51,7 @@ class Tracking:
     flush_seconds: float = MISSING
     timeout_seconds: float = MISSING
     on_failure: OnFailure = MISSING
+    weights: ModelWeights = MISSING
 
     def __post_init__(self) -> None:
         if self.flush_metrics < 1:
@@ -52,6 +61,11 @@ class Tracking:
                 raise ConfigError(f"tracking.{name}={getattr(self, name)}: a number above 0 is needed")
         if not self.experiment.strip():
             raise ConfigError("tracking.experiment is empty; give the experiment a name")
+
+    @property
+    def with_weights(self) -> bool:
+        """Whether a model that is kept brings its weights."""
+        return self.weights is ModelWeights.included
 
     def may_wait(self, is_server: bool) -> bool:
         """Whether a store that fails is told later."""

@@ -253,12 +253,11 @@ class Tracked:
         )
         self._recorder.record(dataset, f"name the dataset {name}")
 
-    def log_model(self, folder: Path, shape: Sequence[int], artifact_path: str = "model") -> None:
+    def log_model(self, package: Path, artifact_path: str = "model") -> None:
         """Keep the fitted model among the run's artifacts, as MLflow loads and serves it.
 
         Args:
-            folder: holds `saved_model/` and maybe `transform.npz`; see `sarcasm.tracking.served_model`.
-            shape: of a row of what it takes, such as (128,).
+            package: the folder that `sarcasm.packaged.save` wrote; must be called "package".
             artifact_path: where among the artifacts.
         """
         from sarcasm.tracking.model import save_for_mlflow
@@ -266,7 +265,7 @@ class Tracked:
         with tempfile.TemporaryDirectory() as temporary:
             saved = Path(temporary) / "model"
             with tracking_errors(self._store.uri, "keep the model"):
-                save_for_mlflow(folder, saved, shape)
+                save_for_mlflow(package, saved)
             self._recorder.record(Files(str(saved), artifact_path), "keep the model")
 
     def _log_params(self, params: Mapping[str, object]) -> None:

@@ -1,66 +1,104 @@
-"""What MLflow runs to serve a fitted model; a copy of this file lies beside the model.
+"""What MLflow runs to serve a packaged model; a copy of this file lies beside the model.
 
-Input: embeddings float32 [n, D], as the run's table held them, or examples float32 [n, 96, 64] where the network before
-the head was trained too. Output: float32 [n], the probability that a row is sarcastic.
+Input: a table with a row for each clip and a column `audio` (the bytes of a file, in base64) or `path` (a file on this
+machine). Output, row by row: `probability` that the clip is sarcastic, `label`, and `pieces`, the probability of each
+piece. A clip that cannot be used is answered with HTTP 400 and why.
 
-The model's artifacts are `saved_model`, a TensorFlow SavedModel whose signature `serving_default` takes `features`
-float32 [n, D] to `logits` [n, 2] (sarcastic, not sarcastic), and maybe `transform`, an .npz with what was fitted before
-the head: `pca_eigen_vectors` [D, D] and `pca_means` [D], then `scale_mean` [D] and `scale_standard_deviation` [D].
+Environment: SARCASM_CLIPS names the folders that paths may lead into, separated as in PATH; without it, none is read.
+SARCASM_WEIGHTS names the weights where they lie elsewhere than they lay in training.
 """
 
+import base64
+import binascii
+import os
+from pathlib import Path
 from typing import Any
 
-import numpy as np
+import pandas as pd
+from mlflow.exceptions import MlflowException
 from mlflow.models import set_model
 from mlflow.pyfunc import PythonModel, PythonModelContext
 
+CLIPS_VARIABLE = "SARCASM_CLIPS"
+LARGEST_BYTES = 2**29
+"""Of a clip that is sent, half a GiB."""
+
 
 class SarcasmModel(PythonModel):
-    """Embeddings -> probability of sarcastic."""
+    """Sound -> probability of sarcastic."""
 
     def load_context(self, context: PythonModelContext) -> None:
-        """Load the artifacts."""
-        from sarcasm.tensorflow_runtime import load_tensorflow
+        """Open the package."""
+        from sarcasm.packaged import Package
 
-        self._tensorflow = load_tensorflow()
-        self._model = self._tensorflow.saved_model.load(context.artifacts["saved_model"])
-        self._fitted: dict[str, np.ndarray] = {}
-        if "transform" in context.artifacts:
-            with np.load(context.artifacts["transform"], allow_pickle=False) as arrays:
-                self._fitted = dict(arrays)
+        self._package = Package.load(Path(context.artifacts["package"]))
 
     def predict(
         self,
         context: PythonModelContext,  # noqa: ARG002
-        model_input: np.ndarray,
+        model_input: pd.DataFrame,
         params: dict[str, Any] | None = None,  # noqa: ARG002
-    ) -> np.ndarray:
+    ) -> pd.DataFrame:
         """Predict.
 
         Args:
             context: not used.
-            model_input: embeddings float32 [n, D].
+            model_input: the table.
             params: not used.
 
         Returns:
-            float32 [n], in [0, 1].
+            A table with a row for each of its.
+
+        Raises:
+            MlflowException: a row has neither column or both, or its clip cannot be used.
         """
-        from sarcasm.logits import probability
+        from sarcasm.errors import SarcasmError
 
-        features = self._tensorflow.constant(self._transformed(model_input))
-        served = self._model.signatures["serving_default"](features=features)
-        return probability(served["logits"].numpy()).astype(np.float32)
+        said = []
+        for number, row in enumerate(model_input.to_dict("records")):
+            given = {name: row[name] for name in ("audio", "path") if isinstance(row.get(name), str)}
+            try:
+                prediction = self._package.predict(self._waveform(given, f"clip {number}"))
+            except SarcasmError as error:
+                raise MlflowException.invalid_parameter_value(str(error)) from error
+            pieces = [piece.probability for piece in prediction.pieces]
+            said.append({"probability": prediction.probability, "label": prediction.label, "pieces": pieces})
+        return pd.DataFrame(said, columns=["probability", "label", "pieces"])
 
-    def _transformed(self, embeddings: np.ndarray) -> np.ndarray:
-        fitted = self._fitted
-        if "pca_means" in fitted:
-            from sarcasm.vggish import Postprocessor
+    def _waveform(self, given: dict[str, str], clip: str) -> Any:
+        from sarcasm.errors import AudioError
 
-            postprocessor = Postprocessor.from_arrays(fitted["pca_eigen_vectors"], fitted["pca_means"])
-            embeddings = postprocessor.postprocess(embeddings)
-        if "scale_mean" in fitted:
-            embeddings = (embeddings - fitted["scale_mean"]) / fitted["scale_standard_deviation"]
-        return embeddings.astype(np.float32)
+        if len(given) != 1:
+            raise AudioError(f'{clip}: give "audio" (its bytes in base64) or "path", and not both')
+        if "path" in given:
+            return self._package.read(_allowed(given["path"], clip))
+        if len(given["audio"]) > LARGEST_BYTES * 4 // 3:
+            raise AudioError(f"{clip} has more than {LARGEST_BYTES // 2**20} MiB; send it in parts")
+        try:
+            content = base64.b64decode(given["audio"], validate=True)
+        except (binascii.Error, ValueError) as error:
+            raise AudioError(f'{clip}: its "audio" is not base64 ({error})') from error
+        return self._package.read_content(content, clip)
+
+
+def _allowed(path: str, clip: str) -> Path:
+    """A path that leads, links followed, into a folder of SARCASM_CLIPS."""
+    from sarcasm.errors import AudioError
+
+    folders = [Path(os.path.realpath(each)) for each in os.environ.get(CLIPS_VARIABLE, "").split(os.pathsep) if each]
+    if not folders:
+        raise AudioError(
+            f"{clip}: paths are not read here; send the sound as audio, or start the server with"
+            f" {CLIPS_VARIABLE}=FOLDER"
+        )
+    try:
+        real = Path(os.path.realpath(path))
+    except ValueError as error:
+        raise AudioError(f"{clip}: {path!r} is no path ({error})") from error
+    if not any(real.is_relative_to(folder) for folder in folders):
+        # Not even whether it is there.
+        raise AudioError(f"{clip}: {path} does not lie in a folder that {CLIPS_VARIABLE} names")
+    return real
 
 
 set_model(SarcasmModel())

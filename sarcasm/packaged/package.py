@@ -1,0 +1,306 @@
+"""Predict with a package: the rooms that a clip of training went through, in their order."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+from omegaconf.errors import OmegaConfBaseException
+
+from sarcasm.audio import SAMPLE_RATE
+from sarcasm.corpus import ShortClips
+from sarcasm.embeddings import Embedding, Network, Pool, means
+from sarcasm.errors import AudioError, PackageError, SarcasmError, WeightsError
+from sarcasm.features import Transform
+from sarcasm.logits import NON_SARCASTIC, SARCASTIC, probability
+from sarcasm.options import made_again
+from sarcasm.packaged.description import DESCRIPTION, Description, Kind
+from sarcasm.packaged.save import RELEASED_PCA, SAVED_MODEL, TRANSFORM, WEIGHTS
+from sarcasm.packaged.sound import read_clip, read_content
+from sarcasm.scoring import decide_clip
+from sarcasm.tensorflow_runtime import load_tensorflow
+from sarcasm.vggish import Postprocessor
+
+WEIGHTS_VARIABLE = "SARCASM_WEIGHTS"
+"""Environment variable: where the weights lie here, if not where they lay in training."""
+LONGEST_SECONDS = 3600.0
+"""Of a clip that is gone through piece by piece."""
+LONGEST_WHOLE_SECONDS = 600.0
+"""Of one that is taken as a whole, which costs more than its length."""
+PIECES_AT_ONCE = 64
+"""That are computed together, so that memory does not grow with a long clip: a minute."""
+IN_MLFLOW = Path("artifacts", "package")
+"""Where a package lies in the folder of an MLflow model."""
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A piece of a clip.
+
+    Attributes:
+        begin, end: in seconds.
+        probability: that it is sarcastic.
+    """
+
+    begin: float
+    end: float
+    probability: float
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a model says of a clip.
+
+    Attributes:
+        probability: that it is sarcastic: the mean over its pieces.
+        threshold: from which on it is decided so.
+        label: the decision, one of the package's labels; where each column is rounded by itself also "neither" or
+            "both".
+        pieces: of 0.96 s each with VGGish; the whole clip where it is taken as a whole.
+        seconds: that it lasts.
+    """
+
+    probability: float
+    threshold: float
+    label: str
+    pieces: tuple[Piece, ...]
+    seconds: float
+
+
+class Package:
+    """A packaged model, open until `close`; a context manager. May be used from several threads, which take turns.
+
+    Attributes:
+        description: what it says of itself.
+        longest_seconds: of a clip; more is refused.
+    """
+
+    def __init__(
+        self, description: Description, embedding: Embedding, network: Network, postprocessor: Postprocessor | None,
+        transform: Transform, head: Any, opened: ExitStack,
+    ) -> None:  # fmt: skip
+        self.description = description
+        self.longest_seconds = LONGEST_WHOLE_SECONDS if embedding.piece_seconds is None else LONGEST_SECONDS
+        self._embedding, self._network, self._postprocessor = embedding, network, postprocessor
+        self._transform, self._head, self._opened = transform, head, opened
+        self._turn = threading.Lock()
+
+    @classmethod
+    def load(cls, folder: Path) -> Package:
+        """Open a package.
+
+        Args:
+            folder: of the package, or of the MLflow model that holds it.
+
+        Raises:
+            PackageError: it is none, is damaged, or its weights are missing or other than those it was trained with.
+        """
+        if not (folder / DESCRIPTION).exists() and (folder / IN_MLFLOW).is_dir():
+            folder = folder / IN_MLFLOW
+        description = Description.read(folder)
+        try:
+            embedding = made_again(description.embedding, dict(description.embedding_options))
+        except (KeyError, OmegaConfBaseException, SarcasmError) as error:
+            raise PackageError(
+                f"{folder}: its embedding {description.embedding} does not fit this version of the program"
+                f" ({' '.join(str(error).split())}); train it anew"
+            ) from error
+        opened = ExitStack()
+        try:
+            postprocessor = _postprocessor(folder, description)
+            transform = _transform(folder / TRANSFORM)
+            head = _head(folder / SAVED_MODEL)
+            network = _network(folder, description, embedding, opened)
+            return cls(description, embedding, network, postprocessor, transform, head, opened)
+        except BaseException:
+            opened.close()
+            raise
+
+    def read(self, path: Path) -> np.ndarray:
+        """Read a clip, audio or video.
+
+        Returns:
+            float32 [samples] at 16 kHz.
+
+        Raises:
+            AudioError: it cannot be used, is too long, or too short for this model; the message names it.
+        """
+        waveform = read_clip(path, self.description.resampler, self.longest_seconds)
+        self._refuse_short(waveform, str(path))
+        return waveform
+
+    def read_content(self, content: bytes, name: str) -> np.ndarray:
+        """Read a clip from its bytes; see `read`.
+
+        Args:
+            content: all bytes of the file.
+            name: what an error calls it.
+        """
+        waveform = read_content(content, name, self.description.resampler, self.longest_seconds)
+        self._refuse_short(waveform, name)
+        return waveform
+
+    def predict(self, waveform: np.ndarray) -> Prediction:
+        """Say of a clip whether it is sarcastic.
+
+        Args:
+            waveform: float32 [samples] at 16 kHz, finite.
+
+        Raises:
+            AudioError: it is empty, too long, too short for this model, or not finite.
+        """
+        if waveform.ndim != 1 or not len(waveform):
+            raise AudioError(f"a waveform [samples] is needed, not one of shape {list(waveform.shape)}")
+        seconds = len(waveform) / SAMPLE_RATE
+        if seconds > self.longest_seconds:
+            raise AudioError(
+                f"the clip lasts {seconds:.0f} s, more than {self.longest_seconds:.0f} s; cut it into parts"
+            )
+        if not np.isfinite(waveform).all():
+            raise AudioError("the clip has samples that are not finite")
+        self._refuse_short(waveform, "the clip")
+        with self._turn:
+            logits = np.concatenate(list(self._logits(waveform)))
+        said = self.description
+        of_clip, decided = decide_clip(logits, said.decision, said.threshold)
+        return Prediction(of_clip, said.threshold, self._label(decided), self._pieces(logits, seconds), seconds)
+
+    def close(self) -> None:
+        """Give memory and threads back."""
+        self._opened.close()
+
+    def __enter__(self) -> Package:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def is_in_pieces(self) -> bool:
+        """Whether it says something of each piece of a clip, and not only of the whole."""
+        return self._embedding.piece_seconds is not None and self.description.pool is Pool.none
+
+    def _logits(self, waveform: np.ndarray) -> Iterator[np.ndarray]:
+        """Logits float32 [n, 2] of one part of the clip's rows after another."""
+        if self.description.pool is Pool.none:
+            for rows in self._rows(waveform):
+                yield self._answer(rows)
+            return
+        rows = np.concatenate(list(self._rows(waveform)))
+        yield self._answer(means(rows, np.zeros(len(rows), np.int64)))
+
+    def _rows(self, waveform: np.ndarray) -> Iterator[np.ndarray]:
+        """Rows [n, D] as a table has them, of one part of the clip after another."""
+        for part in self._parts(waveform):
+            rows = self._network.embed(self._embedding.examples(part))
+            yield self._postprocessor.postprocess(rows) if self._postprocessor else rows
+
+    def _parts(self, waveform: np.ndarray) -> Iterator[np.ndarray]:
+        """Waveforms of so many pieces each; a short clip with silence behind it."""
+        shortest, piece_seconds = self._embedding.shortest_samples, self._embedding.piece_seconds
+        if piece_seconds is None or len(waveform) <= shortest:
+            yield np.pad(waveform, (0, max(0, shortest - len(waveform))))
+            return
+        # From one piece to the next; a piece may reach into the next one, as VGGish's last window does.
+        hop = round(piece_seconds * SAMPLE_RATE)
+        n_pieces = (len(waveform) - shortest) // hop + 1
+        for first in range(0, n_pieces, PIECES_AT_ONCE):
+            last = min(first + PIECES_AT_ONCE, n_pieces) - 1
+            yield waveform[first * hop : last * hop + shortest]
+
+    def _answer(self, rows: np.ndarray) -> np.ndarray:
+        features = load_tensorflow().constant(self._transform(rows))
+        return self._head(features=features)["logits"].numpy()
+
+    def _pieces(self, logits: np.ndarray, seconds: float) -> tuple[Piece, ...]:
+        each = probability(logits)
+        length = self._embedding.piece_seconds
+        if length is None or not self.is_in_pieces:
+            return (Piece(0.0, seconds, float(each[0])),)
+        return tuple(
+            Piece(round(number * length, 6), round((number + 1) * length, 6), float(value))
+            for number, value in enumerate(each)
+        )
+
+    def _label(self, decided: np.ndarray) -> str:
+        if decided.all():
+            return "both"
+        if not decided.any():
+            return "neither"
+        return self.description.labels[SARCASTIC if decided[SARCASTIC] else NON_SARCASTIC]
+
+    def _refuse_short(self, waveform: np.ndarray, name: str) -> None:
+        shortest, rule = self._embedding.shortest_samples, self.description.short_clips
+        if len(waveform) < shortest and rule is not ShortClips.pad:
+            raise AudioError(
+                f"{name} lasts {len(waveform) / SAMPLE_RATE:.3f} s, less than one example"
+                f" ({shortest / SAMPLE_RATE:.3f} s); the model was trained without such clips"
+                f" (dataset.short_clips={rule.value})"
+            )
+
+
+def _postprocessor(folder: Path, description: Description) -> Postprocessor | None:
+    if not description.pca.startswith("sha256:"):
+        return None
+    try:
+        postprocessor = Postprocessor(folder / RELEASED_PCA)
+    except WeightsError as error:
+        raise PackageError(f"{folder}: its PCA cannot be read; get the model anew") from error
+    if postprocessor.fingerprint != description.pca:
+        raise PackageError(
+            f"{folder / RELEASED_PCA} is not the PCA that the model was trained with; get the model anew"
+        )
+    return postprocessor
+
+
+def _transform(path: Path) -> Transform:
+    try:
+        return Transform.load(path)
+    except Exception as error:
+        # Damage comes as whatever zipfile, zlib and numpy's parser of headers stumble on.
+        raise PackageError(f"{path} is missing or damaged ({error}); get the model anew") from error
+
+
+def _head(folder: Path) -> Any:
+    try:
+        loaded = load_tensorflow().saved_model.load(str(folder))
+        return loaded.signatures["serving_default"]
+    except Exception as error:
+        # As above: a protocol buffer, a table of variables and a graph may each be what is damaged.
+        reason = " ".join(str(error).split())[:200]
+        raise PackageError(f"{folder} is missing or damaged ({reason}); get the model anew") from error
+
+
+def _network(folder: Path, description: Description, embedding: Embedding, opened: ExitStack) -> Network:
+    """The network, once it is sure that it is the one that the model was trained with; `opened` closes it."""
+    weights = description.weights
+    file: Path | None = None
+    if weights.kind is Kind.included:
+        file = folder / WEIGHTS / Path(weights.path).name  # its name alone, so that no path leads out
+    elif weights.kind is Kind.reference:
+        file = Path(os.environ.get(WEIGHTS_VARIABLE) or weights.path)
+    what_to_do = (
+        f"put the weights there that it was trained with ({weights.fingerprint}), or name their file in the"
+        f" environment's {WEIGHTS_VARIABLE}"
+    )
+    if weights.kind is Kind.included:
+        what_to_do = "get the model anew"
+    try:
+        network = opened.enter_context(embedding.reopen(weights.fingerprint, file))
+    except (WeightsError, ValueError) as error:
+        raise PackageError(f"{folder}: the weights of the model cannot be read ({error}); {what_to_do}") from error
+    if network.weights_fingerprint != weights.fingerprint:
+        raise PackageError(
+            f"{folder}: {file or 'the network'} holds other weights ({network.weights_fingerprint}) than the model"
+            f" was trained with; {what_to_do}"
+        )
+    return network
