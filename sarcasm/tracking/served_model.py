@@ -54,6 +54,8 @@ class SarcasmModel(PythonModel):
         """
         from sarcasm.errors import SarcasmError
 
+        if not {"audio", "path"} & set(model_input.columns):
+            raise MlflowException.invalid_parameter_value('a table with a column "audio" or "path" is needed')
         said = []
         for number, row in enumerate(model_input.to_dict("records")):
             given = {name: row[name] for name in ("audio", "path") if isinstance(row.get(name), str)}
