@@ -137,14 +137,22 @@ def test_a_fresh_clone_trains_and_tells_everything_twice_the_same(run_train, pro
     }
 
 
-def test_the_kept_model_refers_to_the_released_weights_and_brings_the_pca(
-    run_train, mustard_options, mustard_folder, v1_checkpoint, tmp_path
+def test_the_big_head_on_original_from_released_formats_and_the_model_that_is_kept(
+    run_train, ready, mustard_options, mustard_folder, v1_checkpoint, tmp_path
 ):
     from sarcasm.packaged import Kind, Package
 
-    result = run_train("dataset=original", "head=small", "scale=standard", *mustard_options)
+    result = run_train("dataset=original", "head=big", "scale=standard", *mustard_options)
     assert result.returncode == 0, result.stderr
-    _, (run,) = runs_in(tmp_path)
+    assert "warning" not in result.stderr
+    client, (run,) = runs_in(tmp_path)
+    assert run.info.status == "FINISHED"
+    assert len(losses_of(client, run)) == 30
+    tags = run.data.tags
+    assert tags["dataset.made_up"] == "false"
+    assert tags["embedding.weights"].startswith("sha256:")
+    assert tags["pca.parameters"].startswith("sha256:")
+
     artifacts = tmp_path / "mlruns" / "sarcasm" / run.info.run_id / "artifacts"
     with (artifacts / "predictions.csv").open() as file:
         row = next(csv.DictReader(file))
@@ -152,21 +160,8 @@ def test_the_kept_model_refers_to_the_released_weights_and_brings_the_pca(
         said = package.description
         prediction = package.predict(package.read(mustard_folder / "audio" / f"{row['utterance']}.wav"))
     assert (said.weights.kind, said.weights.path) == (Kind.reference, str(v1_checkpoint))
-    assert said.weights.fingerprint == run.data.tags["embedding.weights"]
-    assert said.pca == run.data.tags["pca.parameters"]
+    assert (said.weights.fingerprint, said.pca) == (tags["embedding.weights"], tags["pca.parameters"])
     assert prediction.probability == pytest.approx(float(row["probability"]), abs=1e-5)
-
-
-def test_original_with_the_big_head_from_a_released_format_checkpoint(run_train, ready, mustard_options, tmp_path):
-    result = run_train("dataset=original", "head=big", *mustard_options)
-    assert result.returncode == 0, result.stderr
-    client, (run,) = runs_in(tmp_path)
-    assert run.info.status == "FINISHED"
-    assert len(losses_of(client, run)) == 30
-    assert run.data.tags["embedding.weights"].startswith("sha256:")
-    assert run.data.tags["pca.parameters"].startswith("sha256:")
-    assert run.data.tags["dataset.made_up"] == "false"
-    assert "warning" not in result.stderr
 
 
 @pytest.mark.parametrize(
@@ -198,6 +193,7 @@ def test_the_notebooks_sections_run_on_a_folder_shaped_like_mustard(
     assert len(losses_of(client, run)) == 5
 
 
+@pytest.mark.slow
 def test_one_sweep_runs_all_of_dataset_pca_and_head(run_train, ready, mustard_options, tmp_path):
     groups = {"dataset": ("original", "denoised"), "pca": ("on", "off"), "head": ("small", "big")}
     sweep = [f"{group}={','.join(choices)}" for group, choices in groups.items()]
