@@ -9,6 +9,7 @@ import argparse
 import re
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from sarcasm import console
@@ -18,7 +19,7 @@ from sarcasm.errors import ConfigError
 if TYPE_CHECKING:
     from sarcasm.tracking import Tracking
 
-LISTS = ("only", "runs", "metric", "by", "folders")
+LISTS = ("only", "runs", "metric", "by", "folders", "clips")
 """Arguments that take whatever follows them, and so also options that stand there."""
 
 
@@ -50,8 +51,9 @@ def read(parser: Parser, words: Sequence[str]) -> argparse.Namespace:
     # Options may stand before and after flags.
     for name in LISTS:
         given = getattr(parsed, name)
-        others += [word for word in given if "=" in word]
-        given[:] = [word for word in given if "=" not in word]
+        options = [word for word in given if "=" in word and not (name == "clips" and Path(word).exists())]
+        others += options
+        given[:] = [word for word in given if word not in options]
     if flags := [word for word in others if "=" not in word or word.startswith("-")]:
         parsed.parser.error(f"there is no {flags[0]}{_meant(flags[0], parsed.parser)}")
     parsed.overrides += others

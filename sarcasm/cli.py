@@ -6,6 +6,7 @@ sarcasm probe dataset=denoised            what else the embeddings tell
 sarcasm compare RUN RUN                   what can be claimed of their difference
 sarcasm repeat RUN                        whether it comes out the same again
 sarcasm report RUN [RUN]                  its page again, with the sound in it; or two runs side by side
+sarcasm predict CLIP --run RUN            what its model says of a clip
 sarcasm runs list                         what was recorded; also show, diff, repair, export
 sarcasm store info                        what is kept of embeddings, and what to do about it
 """
@@ -25,6 +26,7 @@ from sarcasm.arguments import LISTS, Parser, add_commands, add_runs, number_of, 
 from sarcasm.config import PATHS, compose, parse, parse_preparation, run_name
 from sarcasm.errors import ConfigError, SarcasmError
 from sarcasm.options import leaves
+from sarcasm.predict.command import add_predict_command
 from sarcasm.project import PROJECT
 from sarcasm.report.options import Audio
 from sarcasm.runs.command import add_runs_command
@@ -132,6 +134,8 @@ def program() -> Parser:
     )
     pages.add_argument("--output", type=Path, metavar="FILE", help="where to; report_RUN.html if it is not said")
     pages.set_defaults(run=_report, n_runs=1)
+
+    add_predict_command(commands)
 
     add_runs_command(commands)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -79,3 +79,19 @@ def package(packaged_run: PackagedRun) -> Iterator[Package]:
     """Its model, open."""
     with Package.load(packaged_run.model) as opened:
         yield opened
+
+
+@pytest.fixture(scope="session")
+def acoustic_run(tmp_path_factory: pytest.TempPathFactory, made_database: Path) -> PackagedRun:
+    """Two fits of the same fold on acoustic features, whose models are open in no time; see `fits_of`."""
+    clips = ",".join(f'"1_{number}"' for number in range(101, 117))
+    return record_run(
+        tmp_path_factory.mktemp("acoustic"), made_database, "embedding=mfcc_stats", "embedding.separate_vocals=false",
+        "head=linear", "pca=off", "seeds=[0,1]", f"dataset.only=[{clips}]",
+    )  # fmt: skip
+
+
+def fits_of(run: PackagedRun) -> list[PackagedRun]:
+    """The fits that a run holds, each a run by itself."""
+    ids = [row["run"] for row in run.rows("fits.csv")]
+    return [replace(run, run_id=id_, artifacts=run.artifacts.parents[1] / id_ / "artifacts") for id_ in ids]

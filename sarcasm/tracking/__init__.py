@@ -9,6 +9,7 @@ This package alone knows MLflow, and loads it when a run starts: importing the p
 
 from sarcasm.tracking.earlier import Earlier, Past, earlier, past
 from sarcasm.tracking.interrupts import Terminated
+from sarcasm.tracking.models import model_of_run, model_of_uri
 from sarcasm.tracking.options import Tracking
 from sarcasm.tracking.parts import Parts, count_parts
 from sarcasm.tracking.recorded import Recorded, find_run, find_runs, runs_by_id
@@ -35,6 +36,8 @@ __all__ = [
     "earlier",
     "find_run",
     "find_runs",
+    "model_of_run",
+    "model_of_uri",
     "open_store",
     "open_sweep",
     "past",

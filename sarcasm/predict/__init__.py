@@ -1,0 +1,1 @@
+"""`sarcasm predict`: what a model says of clips that somebody brings."""

@@ -1,0 +1,105 @@
+"""`sarcasm predict CLIP... --run RUN`: read clips, and say of each what a model says."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from contextlib import AbstractContextManager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sarcasm import console
+from sarcasm.arguments import Parser, add_store, store_options
+from sarcasm.errors import AudioError, ConfigError
+from sarcasm.predict.clips import find_clips
+from sarcasm.project import PROJECT
+
+if TYPE_CHECKING:
+    from sarcasm.packaged import Description, Prediction
+    from sarcasm.tracking import Tracking
+
+FEW_CLIPS = 3
+"""That are through before a bar would tell anything."""
+
+
+def add_predict_command(commands: argparse._SubParsersAction[Parser]) -> None:
+    """Let the program have the command `predict`."""
+    predict = commands.add_parser(
+        "predict",
+        help="what a trained model says of clips",
+        description="Say of each clip whether a trained model takes it for sarcastic, and how sure it is of each piece."
+        " Audio and video are read. The exit status is 1 when a clip could not be read; the others are done.",
+    )
+    predict.add_argument(
+        "clips", nargs="+", metavar="CLIP", help='a file, a folder with all that is in it, or a pattern: "clips/*.wav"'
+    )
+    model = predict.add_mutually_exclusive_group(required=True)
+    model.add_argument(
+        "--run", dest="model_run", metavar="RUN", help="by its run: an id, the beginning of one, a name, or last"
+    )
+    model.add_argument(
+        "--model",
+        dest="model_uri",
+        metavar="URI",
+        help="models:/NAME/VERSION, models:/NAME@ALIAS, runs:/ID/model, or a folder",
+    )
+    predict.add_argument(
+        "--fold", default="", metavar="FOLD", help="of a run with several fits: the fold, or FOLD-sSEED"
+    )
+    predict.add_argument("--json", action="store_true", help="print it as JSON, with the times of the pieces")
+    add_store(predict)
+    predict.set_defaults(run=_predict)
+
+
+def _predict(parsed: argparse.Namespace) -> int:
+    from sarcasm.packaged import Package
+    from sarcasm.predict.terminal import say_predictions
+
+    tracking, _ = store_options(parsed)
+    clips, nothing = find_clips(parsed.clips)
+    if not clips:
+        raise ConfigError(
+            f"{' '.join(parsed.clips)}: there is no clip; name audio or video files, folders that hold some, or a"
+            " pattern in quotes"
+        )
+    with _model(parsed, tracking) as folder, Package.load(folder) as package:
+        console.say_cautions(package.description.cautions)
+        said: list[tuple[Path, Prediction]] = []
+        failed = [(word, f"{word}: there is no such clip") for word in nothing]
+        with console.track("predicting") as track:
+            for path in track(clips) if len(clips) > FEW_CLIPS else clips:
+                try:
+                    said.append((path, package.predict(package.read(path))))
+                except AudioError as error:
+                    failed.append((str(path), str(error)))
+        description = package.description
+    for _, reason in failed:
+        console.print_error(reason)
+    if parsed.json:
+        print(json.dumps(_as_json(description, said, failed), indent=2))  # noqa: T201
+    elif said:
+        say_predictions(description, said)
+    return console.FAILED if failed else console.DONE
+
+
+def _model(parsed: argparse.Namespace, tracking: Tracking) -> AbstractContextManager[Path]:
+    from sarcasm.tracking import model_of_run, model_of_uri
+
+    if parsed.model_run:
+        return model_of_run(tracking, PROJECT, parsed.model_run, parsed.fold)
+    return model_of_uri(tracking, PROJECT, parsed.model_uri, parsed.fold)
+
+
+def _as_json(
+    description: Description, said: list[tuple[Path, Prediction]], failed: list[tuple[str, str]]
+) -> dict[str, Any]:
+    model = {
+        name: getattr(description, name)
+        for name in ("run_id", "run_name", "fold", "seed", "dataset", "made_up", "cautions", "labels", "threshold")
+    }
+    return {
+        "model": model | {"decision": description.decision.value},
+        "clips": [{"clip": str(path), **asdict(prediction)} for path, prediction in said],
+        "failed": [{"clip": clip, "error": reason} for clip, reason in failed],
+    }

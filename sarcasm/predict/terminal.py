@@ -1,0 +1,57 @@
+"""What a person sees of predictions: a table on stdout."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from sarcasm.packaged import Description, Prediction
+from sarcasm.runs.terminal import printable
+
+LEVELS = "▁▂▃▄▅▆▇█"
+WIDEST = 30
+"""Characters for the pieces of a clip; where there are more, one stands for the mean over some."""
+WIDE = 160
+"""Columns where no terminal says how many it has."""
+
+
+def say_predictions(description: Description, said: Sequence[tuple[Path, Prediction]]) -> None:
+    """Print a line for each clip, under what the model is.
+
+    Args:
+        description: of the model.
+        said: each clip and what the model says of it.
+    """
+    console = Console(file=sys.stdout, highlight=False)
+    if not console.is_terminal:
+        console = Console(file=sys.stdout, highlight=False, width=WIDE)
+    threshold = said[0][1].threshold if said else 0.5
+    model = f"{description.run_name} [{description.run_id[:8]}]" if description.run_id else description.run_name
+    console.print(Text(f"model {printable(model)}, trained on {printable(description.dataset)}"), soft_wrap=True)
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("clip", overflow="fold")
+    table.add_column("seconds", justify="right")
+    table.add_column(f"P({description.labels[0]})", justify="right", no_wrap=True)
+    table.add_column("label", no_wrap=True)
+    table.add_column("pieces", no_wrap=True)
+    for path, prediction in said:
+        table.add_row(
+            printable(str(path)), f"{prediction.seconds:.1f}", f"{prediction.probability:.3f}", prediction.label,
+            sparkline([piece.probability for piece in prediction.pieces]),
+        )  # fmt: skip
+    console.print(table)
+    rule = "each class is decided by itself" if description.decision.value == "round" else f"from {threshold:.3f} on"
+    console.print(f"Decided {description.labels[0]}: {rule}.", soft_wrap=True)
+
+
+def sparkline(probabilities: Sequence[float]) -> str:
+    """Probabilities as bars of eight heights, low to high, no more than fit on a line."""
+    n_columns = min(len(probabilities), WIDEST)
+    means = [float(np.mean(part)) for part in np.array_split(np.asarray(probabilities), n_columns)]
+    return "".join(LEVELS[min(int(value * len(LEVELS)), len(LEVELS) - 1)] for value in means)
