@@ -51,7 +51,7 @@ HIDDEN = "mlflow."
 """How MLflow's own tags begin."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Run:
     """A recorded run.
 
@@ -60,6 +60,9 @@ class Run:
     """
 
     recorded: Recorded
+
+    def __repr__(self) -> str:
+        return f"Run({comparing.short(self.recorded)}, {self.status})"
 
     @property
     def id(self) -> str:
@@ -183,7 +186,7 @@ class Run:
         return [(each.run_name, each.history("train/loss")) for each in fits if "train/loss" in each.metrics]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Comparison:
     """Two runs on the utterances that both tested.
 
@@ -198,13 +201,16 @@ class Comparison:
     claim: str
     differing: Mapping[str, Sequence[Any]]
 
+    def __repr__(self) -> str:
+        return self.claim
+
     @property
     def is_claimed(self) -> bool:
         """Whether a difference can be claimed."""
         return self.pair.is_claimed
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class PaperTable:
     """A table of settings; a notebook shows it.
 
@@ -213,6 +219,9 @@ class PaperTable:
     """
 
     export: Export
+
+    def __repr__(self) -> str:
+        return self.markdown
 
     @property
     def markdown(self) -> str:

@@ -17,7 +17,8 @@ from sarcasm.embeddings import Table
 from sarcasm.project import PROJECT
 from sarcasm.splits.mustard import FOLDS_FILE
 
-pytest_plugins = [f"tests.{kind}_fixtures" for kind in ("vggish", "tracking", "video", "server", "sweep", "package")]
+FIXTURES = ("vggish", "tracking", "video", "server", "sweep", "package", "record")
+pytest_plugins = [f"tests.{kind}_fixtures" for kind in FIXTURES]
 
 RunTrain = Callable[..., subprocess.CompletedProcess[str]]
 

@@ -6,9 +6,9 @@ from types import ModuleType
 from sarcasm.project import PROJECT
 
 
-def _load() -> ModuleType:
+def _load(name: str) -> ModuleType:
     # Beside the pages, as MkDocs wants it, and no part of a package.
-    spec = importlib.util.spec_from_file_location("reference", PROJECT / "docs" / "hooks" / "reference.py")
+    spec = importlib.util.spec_from_file_location(name, PROJECT / "docs" / "hooks" / f"{name}.py")
     assert spec
     assert spec.loader
     module = importlib.util.module_from_spec(spec)
@@ -16,4 +16,10 @@ def _load() -> ModuleType:
     return module
 
 
-reference = _load()
+notebook, reference = _load("notebook"), _load("reference")
+
+
+def made_pages() -> dict[str, str]:
+    """Name -> text, of every page that no file holds."""
+    texts = {name: text for name, text in notebook.pages().items() if isinstance(text, str)}
+    return texts | reference.pages()

@@ -1,69 +1,100 @@
-"""`sarcasm.api` on runs that train.py made of the made-up clips, and on what nobody has made."""
+"""`sarcasm.api` on records in a real store; on runs that train.py made, test_notebook.py calls it."""
 
 import os
 import shutil
 import subprocess
 import sys
-from contextlib import suppress
 
 import numpy as np
-import pandas
 import pytest
+from mlflow.entities import Metric
+from sklearn.metrics import accuracy_score, f1_score
 
-import train
 from sarcasm import api, cli, console
-from sarcasm.config import compose, parse
 from sarcasm.errors import ConfigError, SarcasmError, TrackingError
 from sarcasm.project import PROJECT
+from sarcasm.report.files import COLUMNS
+from tests.record_fixtures import Records
+
+LOSSES = [0.7, 0.5, 0.25]
+MADE_UP = {"dataset.made_up": "true", "cautions": "The clips are made up.\nThere are few."}
+
+
+def decided(generator: np.random.Generator, seeds: list[int]) -> tuple[str, dict[str, float]]:
+    """Predictions as train.py writes them, of sixteen clips by four speakers; and their scores."""
+    rows = [
+        (f"1_{clip}", "holdout", clip % 2, p := generator.random(), int(p > 0.5), seed, f"NA{clip // 4}", "SHOW")
+        for seed in seeds
+        for clip in range(16)
+    ]
+    labels, decisions = [row[2] for row in rows], [row[4] for row in rows]
+    text = "\n".join(",".join(map(str, row)) for row in [("utterance", *COLUMNS), *rows])
+    accuracy = {"test/utterance/accuracy": accuracy_score(labels, decisions)}
+    return text + "\n", accuracy | {"f": f1_score(labels, decisions, average="weighted")}
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory, made_database):
-    """Two runs of train.py: one fit of head=small, and two fits (seeds) of head=linear in an experiment of their own."""
+def store(tmp_path_factory, made_database) -> str:
+    """A run of one fit, and one of two fits (seeds) in an experiment of its own."""
     folder = tmp_path_factory.mktemp("runs")
     shutil.copy(made_database, folder / "mlflow.db")
-    uri = f"sqlite:///{folder}/mlflow.db"
-    for words in (["head=small"], ["head=linear", "seeds=[0,1]", "tracking.experiment=other"]):
-        own = [
-            f"tracking.uri={uri}",
-            f"dataset.directory={folder}/smoke",
-            "trainer.steps=3",
-            "pca=off",
-            "report.log_mel=false",
-        ]
-        cfg = compose("config", [*own, *words])
-        train.run(parse(cfg), cfg)
-    return uri
+    records, generator = Records(folder), np.random.default_rng(0)
+
+    def add(name: str, seeds: list[int], **own) -> str:
+        text, metrics = decided(generator, seeds)
+        artifacts = {
+            "predictions.csv": text,
+            "predictions_examples.csv": text.replace("utterance,", "utterance,example,", 1).replace(
+                "holdout", "0,holdout"
+            ),
+        }
+        interval = {"interval/speaker/f1_weighted/low": 0.1, "interval/speaker/f1_weighted/high": 0.9}
+        return records.add(
+            name, f=metrics.pop("f"), metrics=metrics | interval, tags=MADE_UP, artifacts=artifacts, **own
+        )
+
+    def fit(run_id: str) -> None:
+        records.client.log_batch(run_id, [Metric("train/loss", loss, 0, step) for step, loss in enumerate(LOSSES)])
+
+    fit(add("small", [42], params={"head.name": "small", "seed": "42"}))
+    other = {"experiment": "other", "params": {"head.name": "linear", "seeds": "[0, 1]"}}
+    parent = add("linear", [0, 1], **other)
+    for seed in (0, 1):
+        params = {"head.name": "linear", "seed": str(seed), "fold": "holdout"}
+        fit(records.add(f"linear-s{seed}", parent=parent, experiment="other", params=params))
+    records.add("cut", status="KILLED")
+    return records.uri.removeprefix("tracking.uri=")
 
 
 @pytest.fixture
 def small(store):
-    return api.run("smoke-pca_off-small-s42", uri=store)
+    return api.run("small", uri=store)
 
 
 @pytest.fixture
 def linear(store):
-    return api.run("last", uri=store)
+    return api.run("linear", uri=store)
 
 
 def test_every_run_is_a_row_newest_first_with_its_options_and_metrics(store, small, linear):
     found = api.runs(uri=store)
-    assert list(found.index) == [linear.id, small.id]
-    assert list(found["name"]) == [linear.name, small.name]
-    assert list(found["marks"]) == ["made up", "made up"]
-    assert list(found["params.head.name"]) == ["linear", "small"]
+    assert list(found["name"]) == ["cut", "linear", "small"]
+    assert list(found.index[1:]) == [linear.id, small.id]
+    assert list(found["marks"]) == ["", "made up", "made up"]
+    assert list(found["params.head.name"]) == ["small", "linear", "small"]
     assert found.loc[small.id, "metrics.test/utterance/f1_weighted"] == small.metrics["test/utterance/f1_weighted"]
     assert found["metrics.train/loss"].dtype == "float64"
     # Several fits have no one curve.
     assert np.isnan(found.loc[linear.id, "metrics.train/loss"])
+    assert found.loc[small.id, "seconds"] == 90
     assert not [column for column in found if column.startswith("tags.mlflow.")]
     assert "tags.dataset.fingerprint" in found
 
 
 def test_runs_are_chosen_by_experiment_filter_and_kind(store, small, linear):
     assert list(api.runs(experiment="other", uri=store).index) == [linear.id]
-    assert list(api.runs(where='params.head.name = "small"', uri=store).index) == [small.id]
-    assert len(api.runs(with_parts=True, uri=store)) == 4
+    assert list(api.runs(where='params.head.name = "linear"', uri=store).index) == [linear.id]
+    assert len(api.runs(with_parts=True, uri=store)) == 5
     nothing = api.runs(where='params.head.name = "big"', uri=store)
     assert (len(nothing), list(nothing.columns)[:2]) == (0, ["name", "experiment"])
     with pytest.raises(
@@ -75,28 +106,24 @@ def test_runs_are_chosen_by_experiment_filter_and_kind(store, small, linear):
 
 
 def test_a_run_says_what_it_was(small, linear):
-    assert (small.status, small.options["trainer.steps"], small.options["head.hidden"]) == ("FINISHED", 3, [100])
-    assert small.cautions[0].startswith("The clips are made up")
+    assert (small.status, small.options["head.name"]) == ("FINISHED", "small")
+    assert small.cautions == ["The clips are made up.", "There are few."]
     assert small.marks == ("made up",)
-    assert [each.name for each in linear.parts] == [
-        "smoke-pca_off-linear-holdout-s0",
-        "smoke-pca_off-linear-holdout-s1",
-    ]
+    assert [each.name for each in linear.parts] == ["linear-s0", "linear-s1"]
     assert small.parts == []
+    assert repr(small) == f"Run(small [{small.id[:8]}], FINISHED)"
 
 
 def test_losses_are_those_of_each_fit_step_by_step(small, linear):
     losses = small.losses()
     assert list(losses.columns) == ["fit", "step", "loss"]
     assert list(losses["step"]) == [0, 1, 2]
-    assert list(losses["loss"]) == small.recorded.history("train/loss")
+    assert list(losses["loss"]) == LOSSES
     assert list(linear.losses()["fit"].unique()) == [each.name for each in linear.parts]
     assert len(linear.losses()) == 6
 
 
 def test_predictions_give_the_score_that_was_recorded(small, linear):
-    from sklearn.metrics import f1_score
-
     found = small.predictions()
     assert found["label"].dtype == found["decision"].dtype == "int64"
     assert (
@@ -105,8 +132,8 @@ def test_predictions_give_the_score_that_was_recorded(small, linear):
     assert list(found["utterance"]) == [row["utterance"] for row in small.recorded.rows("predictions.csv")]
     assert set(linear.predictions()["seed"]) == {0, 1}
     examples = small.predictions("example")
-    assert len(examples) > len(found)
-    assert "example" in examples
+    assert examples["example"].dtype == "int64"
+    assert found["speaker"][0] == "NA0"
     with pytest.raises(
         ConfigError, match=r"^there is no level examples; did you mean example\? \(choose from utterance, example\)$"
     ):
@@ -132,6 +159,7 @@ def test_a_comparison_says_what_can_be_claimed(store, small, linear):
     assert (found.pair.a.run_id, found.pair.b.run_id) == (small.id, linear.id)
     assert found.claim.startswith(("Can be claimed: ", "Cannot be claimed: "))
     assert small.name in found.claim
+    assert repr(found) == found.claim
     assert found.differing["head.name"] == ["small", "linear"]
     assert found.is_claimed == found.pair.is_claimed
     with pytest.raises(SarcasmError, match="compared with itself"):
@@ -139,9 +167,11 @@ def test_a_comparison_says_what_can_be_claimed(store, small, linear):
 
 
 def test_a_table_is_what_the_command_writes(store, small, linear, tmp_path, capsys):
-    found = api.table([small, linear], metrics=["auroc"], by=["head"])
+    found = api.table([small, linear], metrics=["accuracy"], by=["head"])
     assert (
-        cli.main(["runs", "export", small.id, linear.id, "--metric", "auroc", "--by", "head", f"tracking.uri={store}"])
+        cli.main(
+            ["runs", "export", small.id, linear.id, "--metric", "accuracy", "--by", "head", f"tracking.uri={store}"]
+        )
         == console.DONE
     )
     assert capsys.readouterr().out == found.markdown == found._repr_markdown_()
@@ -174,10 +204,11 @@ def test_figures_are_as_wide_as_a_column_and_hold_what_was_recorded(small, linea
     losses = api.losses_figure(small, linear)
     assert losses.figure.get_size_inches()[0] == api.COLUMN_INCHES
     assert [len(line.get_ydata()) for line in losses.axes.lines] == [3, 3, 3]
-    assert list(losses.axes.lines[0].get_ydata()) == small.recorded.history("train/loss")
+    assert list(losses.axes.lines[0].get_ydata()) == LOSSES
     scores = api.scores_figure(small, linear, metric="accuracy", width=api.PAGE_INCHES)
     assert [text.get_text() for text in scores.axes.get_yticklabels()] == [small.name, linear.name]
     assert scores.axes.get_xlabel() == "accuracy"
+    assert repr(scores) == "Picture(6.5 x 1.4 inches)"
     for picture in (losses, scores):
         assert [text.get_text() for text in picture.figure.texts] == ["Made-up clips: the numbers mean nothing."]
     assert api.figure()._repr_png_().startswith(b"\x89PNG")
@@ -202,17 +233,10 @@ def test_an_empty_store_has_no_runs(tmp_path, made_database):
         api.run(uri=uri)
 
 
-def test_a_run_that_never_scored_has_no_predictions_and_no_losses(tmp_path, made_database, tracking):
-    from sarcasm import tracking as runs
-
-    shutil.copy(made_database, tmp_path / "mlflow.db")
-    uri = f"sqlite:///{tmp_path}/mlflow.db"
-    began = runs.start(tracking(uri=uri), tmp_path, run_name="cut", params={}, tags={})
-    with suppress(SarcasmError), began:
-        raise SarcasmError("cut short")
-    cut = api.run("cut", uri=uri)
+def test_a_run_that_never_scored_has_no_predictions_and_no_losses(store):
+    cut = api.run("cut", uri=store)
     assert cut.losses().empty
-    assert isinstance(cut.losses(), pandas.DataFrame)
+    assert list(cut.losses().columns) == ["fit", "step", "loss"]
     with pytest.raises(TrackingError, match=r"has no predictions\.csv that can be read"):
         cut.predictions()
     with pytest.raises(SarcasmError, match="has not finished"):

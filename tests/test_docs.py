@@ -16,7 +16,7 @@ from sarcasm import cli, console
 from sarcasm.config import compose, parse
 from sarcasm.project import PROJECT
 from sarcasm.store import Store
-from tests.site_fixtures import reference
+from tests.site_fixtures import made_pages
 
 DOCUMENTS = [PROJECT / "README.md", PROJECT / "CONTRIBUTING.md", *sorted((PROJECT / "docs").rglob("*.md"))]
 BLOCK = re.compile(r"^```bash\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -187,7 +187,7 @@ def test_every_make_target_exists(target):
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_every_link_to_a_file_leads_to_one(document: Path):
-    made = {(PROJECT / "docs" / name).resolve() for name in reference.pages()}
+    made = {(PROJECT / "docs" / name).resolve() for name in made_pages()}
     for target in LINK.findall(document.read_text(encoding="utf-8")):
         path = (document.parent / target).resolve()
         assert path in made or path.exists(), target

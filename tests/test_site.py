@@ -14,7 +14,7 @@ from sarcasm import help as help_page
 from sarcasm.cli import program
 from sarcasm.config import known_keys
 from sarcasm.project import PROJECT
-from tests.site_fixtures import reference
+from tests.site_fixtures import made_pages, reference
 
 DOCS = PROJECT / "docs"
 TITLE = re.compile(r"^#{1,6} +(.*?) *$", re.MULTILINE)
@@ -26,7 +26,7 @@ NAMES = {"name", "enabled"}
 
 @pytest.fixture(scope="module")
 def made() -> dict[str, str]:
-    return reference.pages()
+    return made_pages()
 
 
 @pytest.fixture(scope="module")

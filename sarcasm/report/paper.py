@@ -28,7 +28,7 @@ WRITERS = {".pdf": pdf, ".png": png, ".svg": svg}
 """End of a file's name -> what writes it."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Picture:
     """A figure of matplotlib's with one pair of axes; a notebook shows it.
 
@@ -39,6 +39,10 @@ class Picture:
 
     figure: Any
     axes: Any
+
+    def __repr__(self) -> str:
+        width, height = self.figure.get_size_inches()
+        return f"Picture({width:g} x {height:g} inches)"
 
     def save(self, path: str | Path) -> Path:
         """Write it as PDF, SVG or PNG, as the name ends; the same picture gives the same bytes.
