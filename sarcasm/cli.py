@@ -5,7 +5,7 @@ sarcasm check denoised                    whether it is fit for use
 sarcasm probe dataset=denoised            what else the embeddings tell
 sarcasm compare RUN RUN                   what can be claimed of their difference
 sarcasm repeat RUN                        whether it comes out the same again
-sarcasm report RUN [RUN]                  its page again, with the sound in it; or two runs side by side
+sarcasm report RUN [RUN]                  its page again, with the sound in it, or a sweep's; or two side by side
 sarcasm predict CLIP --run RUN            what its model says of a clip
 sarcasm runs list                         what was recorded; also show, diff, repair, export
 sarcasm store info                        what is kept of embeddings, and what to do about it
@@ -120,9 +120,9 @@ def program() -> Parser:
 
     pages = commands.add_parser(
         "report",
-        help="the page of a run again, or two runs side by side, to hear what one fixed and the other broke",
-        description="Write the page of a run anew, with its sound in it say, or that of two runs side by side: which"
-        " clips the second fixed, which it broke, and what can be claimed of it.",
+        help="the page of a run or a sweep again, or two runs side by side, to hear what one fixed and the other broke",
+        description="Write the page of a run anew, with its sound in it say, or of a sweep, of all its jobs; or that of"
+        " two runs side by side: which clips the second fixed, which it broke, and what can be claimed of it.",
     )
     add_runs(pages, "one, or two to put side by side", "+")
     pages.add_argument(
@@ -261,9 +261,13 @@ def _report(parsed: argparse.Namespace) -> int:
     output = parsed.output or Path(f"report_{'_'.join(run.run_id[:8] for run in runs)}.html")
     if output.exists():
         raise SarcasmError(f"{output} is there already; take it away, or name another file with --output")
+    if len(runs) == 2 and (held := next((run for run in runs if run.is_sweep), None)):
+        raise SarcasmError(f"run {held.run_id} is a sweep: it stands side by side with nothing; name two of its jobs")
     audio = Audio(parsed.audio)
-    with console.track("sound") as track:
-        if len(runs) == 1:
+    with console.track("jobs" if runs[0].is_sweep else "sound") as track:
+        if runs[0].is_sweep:
+            html = pages.page_of_sweep(runs[0])
+        elif len(runs) == 1:
             html = pages.page_again(runs[0], audio, track)
         else:
             html = pages.page_of_both(runs[0], runs[1], audio, track)

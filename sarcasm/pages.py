@@ -1,16 +1,17 @@
-"""Pages made of what runs have recorded: that of a run anew, with its sound inside say, or two runs side by side."""
+"""Pages made of what runs have recorded: that of a run or a sweep anew, or two runs side by side."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from sarcasm import compare
+from sarcasm import compare, sweeps
 from sarcasm.errors import SarcasmError
 from sarcasm.report.listening import side_by_side
 from sarcasm.report.options import Audio
 from sarcasm.report.page import clips_of, page_of_two, with_clips
 from sarcasm.report.sound import with_sound
+from sarcasm.sweeps.options import TO_CHOOSE_BY, is_minimised
 from sarcasm.tracking import Recorded
 
 PAGE = "report.html"
@@ -32,6 +33,23 @@ def page_again(run: Recorded, audio: Audio, track: Track = lambda each: each) ->
     html = run.text(PAGE)
     clips = _clips(run, html)
     return with_clips(html, clips | {"clips": with_sound(clips["clips"], audio, track)})
+
+
+def page_of_sweep(run: Recorded) -> str:
+    """The page of a sweep, made anew of its jobs as they stand recorded now.
+
+    Args:
+        run: that holds it.
+
+    Raises:
+        SarcasmError: it has no jobs.
+    """
+    jobs = run.parts()
+    if not jobs:
+        raise SarcasmError(f"run {run.run_id} ({run.run_name}) is a sweep without jobs; there is nothing to show")
+    metric = next((job.params["sweep.metric"] for job in jobs if "sweep.metric" in job.params), TO_CHOOSE_BY[0])
+    gathered = sweeps.gather(jobs, metric, is_minimised(metric))
+    return sweeps.html(gathered, sweeps.claims(gathered, jobs), sweeps.links(jobs))
 
 
 def page_of_both(first: Recorded, second: Recorded, audio: Audio, track: Track = lambda each: each) -> str:

@@ -609,7 +609,11 @@ def many(n: int) -> list[Made]:
 def test_the_pictures_are_drawn_for_few_and_many_jobs(n, tmp_path):
     sweeps.write(tmp_path, gather(many(n), METRIC, False), NOTHING_COMPARED)
     plots = sorted((tmp_path / "plots").iterdir())
-    assert [path.name for path in plots] == [*(["effects.png"] if n > 1 else []), "sweep.png", "sweep.svg"]
+    assert [path.name for path in plots] == [
+        *(["effects.png", "effects.svg"] if n > 1 else []),
+        "sweep.png",
+        "sweep.svg",
+    ]
     assert all(path.read_bytes().startswith(b"\x89PNG\r\n\x1a\n") for path in plots if path.suffix == ".png")
 
 
@@ -622,7 +626,7 @@ def test_what_was_written_once_is_written_the_same_again(tmp_path):
         {path.relative_to(tmp_path / name): path.read_bytes() for path in (tmp_path / name).rglob("*.*")}
         for name in ("once", "again")
     )
-    assert len(once) == 7
+    assert len(once) == 9
     assert once == again
 
 

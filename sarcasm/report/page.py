@@ -6,18 +6,15 @@ from files of the same machine. What it is given of its clips stands in it as JS
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 from sarcasm.errors import SarcasmError
 from sarcasm.report.files import LEVEL_TITLES
 from sarcasm.report.pictures import Picture
+from sarcasm.report.rendering import png_uri, rendered
 from sarcasm.report.words import certainty, fits_table
 from sarcasm.scoring import METRICS, Result, verdict
 
@@ -62,8 +59,7 @@ def page(
         "page.html.jinja", title=title, facts=facts, warnings=warnings,
         verdict=verdict(scores["utterance"], result.baselines), certainty=certainty(result), fits=fits_table(result),
         metrics=METRICS, rows=[(name, {metric: getattr(each, metric) for metric in METRICS}) for name, each in rows],
-        pictures=[(each.alt, each.is_wide, f"data:image/png;base64,{base64.b64encode(each.png).decode()}")
-                  for each in shown.values()],
+        pictures=[(each.alt, each.is_wide, png_uri(each.png)) for each in shown.values()],
         reports={LEVEL_TITLES[level]: scores[level].report for level in LEVEL_TITLES}, options=options,
         clips=clips, kinds=KINDS, orders=ORDERS,
     )  # fmt: skip
@@ -115,30 +111,4 @@ def with_clips(html: str, clips: Mapping[str, Any]) -> str:
 
 
 def _rendered(template: str, **values: Any) -> str:
-    from markupsafe import Markup
-
-    style, script = _asset("page.css"), _asset("timeline.js") + _asset("clips.js")
-    policy = (
-        f"default-src 'none'; img-src data:; media-src data: file:; style-src '{_hash(style)}';"
-        f" script-src '{_hash(script)}'; base-uri 'none'; form-action 'none'"
-    )
-    # Ours, and not escaped, as the hashes are those of the very text.
-    own = {"style": Markup(style), "script": Markup(script)}  # noqa: S704
-    return _environment().get_template(template).render(policy=policy, **own, **values)
-
-
-@cache
-def _environment() -> Any:
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    return Environment(loader=PackageLoader("sarcasm.report", "."), autoescape=True, undefined=StrictUndefined)
-
-
-@cache
-def _asset(name: str) -> str:
-    return Path(__file__).with_name(name).read_text(encoding="utf-8")
-
-
-def _hash(text: str) -> str:
-    """As a Content-Security-Policy names a script or a style."""
-    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
+    return rendered(template, ("timeline.js", "clips.js"), media="data: file:", **values)

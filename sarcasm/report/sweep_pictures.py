@@ -121,9 +121,9 @@ def effects_picture(options: Mapping[str, Sequence[tuple[str, float]]]) -> Any:
 
 def _effect(axes: Any, points: Sequence[tuple[str, float]]) -> None:
     values = list(dict.fromkeys(value for value, _ in points))
-    if numbers := _numbers(values):
-        values = [value for _, value in sorted(zip(numbers, values, strict=True))]
-    on_scale = bool(numbers) and len(values) > MOST_MARKS
+    if found := numbers(values):
+        values = [value for _, value in sorted(zip(found, values, strict=True))]
+    on_scale = bool(found) and len(values) > MOST_MARKS
     places = {value: float(value) if on_scale else place for place, value in enumerate(values)}
     axes.plot([places[value] for value, _ in points], [score for _, score in points], "o", color=BLUE, markersize=4,
               alpha=0.5, mew=0)  # fmt: skip
@@ -141,7 +141,8 @@ def _effect(axes: Any, points: Sequence[tuple[str, float]]) -> None:
     axes.set_xlim(-0.6, len(values) - 0.4)
 
 
-def _numbers(values: Sequence[str]) -> list[float] | None:
+def numbers(values: Sequence[str]) -> list[float] | None:
+    """Texts as numbers; None where one of them is none."""
     try:
         return [float(value) for value in values]
     except ValueError:

@@ -8,8 +8,20 @@ The jobs are runs as they were recorded; nothing is trained here.
 """
 
 from sarcasm.sweeps.claims import Claims, claims
-from sarcasm.sweeps.files import write
+from sarcasm.sweeps.files import html, links, write
 from sarcasm.sweeps.gather import SEED_METRICS, Gathered, Row, Setting, gather
 from sarcasm.sweeps.options import Sweep
 
-__all__ = ["SEED_METRICS", "Claims", "Gathered", "Row", "Setting", "Sweep", "claims", "gather", "write"]
+__all__ = [
+    "SEED_METRICS",
+    "Claims",
+    "Gathered",
+    "Row",
+    "Setting",
+    "Sweep",
+    "claims",
+    "gather",
+    "html",
+    "links",
+    "write",
+]

@@ -9,7 +9,7 @@ from typing import cast
 from omegaconf import OmegaConf
 
 from sarcasm.sweeps.claims import claims
-from sarcasm.sweeps.files import write
+from sarcasm.sweeps.files import links, write
 from sarcasm.sweeps.gather import gather
 from sarcasm.sweeps.options import Sweep
 from sarcasm.sweeps.terminal import say_sweep
@@ -35,7 +35,7 @@ def conclude(opened: OpenSweep) -> int:
     gathered = gather(jobs, options.metric, options.minimises)
     found = claims(gathered, jobs)
     with TemporaryDirectory() as folder:
-        write(Path(folder), gathered, found)
+        write(Path(folder), gathered, found, links(jobs))
         opened.tracked.log_folder(Path(folder))
     opened.tracked.log_metrics(gathered.metrics())
     opened.log_metrics_of_jobs(gathered.metrics_of_jobs())

@@ -5,8 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,30 +16,50 @@ from sarcasm.scoring import Spread
 from sarcasm.sweeps.choices import SEEDS
 from sarcasm.sweeps.claims import Claims
 from sarcasm.sweeps.gather import UNITS, Gathered, Setting
-from sarcasm.sweeps.words import claimed, failures, headline, jobs_table, means_table
+from sarcasm.sweeps.page import page
+from sarcasm.sweeps.words import claimed, failures, headline, jobs_table, means_table, said_by_jobs
+from sarcasm.tracking import Recorded
 
-MOST_SAID = 20
 
-
-def write(folder: Path, gathered: Gathered, found: Claims) -> None:
-    """Write sweep.csv, settings.csv, comparisons.json, sweep.md and plots/.
+def write(folder: Path, gathered: Gathered, found: Claims, links: Mapping[str, str] | None = None) -> None:
+    """Write sweep.csv, settings.csv, comparisons.json, sweep.md, sweep.html and plots/.
 
     Args:
         folder: an empty folder.
         gathered: what the sweep came to.
         found: what can be claimed of it.
+        links: id of a job -> its page on the server, for those that have one.
     """
+    drawn = _pictures(gathered, found)
     texts = {
         "sweep.csv": _csv(_job_rows(gathered)),
         "settings.csv": _csv(_setting_rows(gathered, found)),
         "comparisons.json": json.dumps(_comparisons(gathered, found), indent=2, ensure_ascii=False) + "\n",
         "sweep.md": _page(gathered, found),
+        "sweep.html": _html(gathered, found, drawn, links or {}),
     }
     for name, text in texts.items():
         (folder / name).write_text(text, encoding="utf-8")
     (folder / "plots").mkdir()
-    for name, picture in _pictures(gathered, found).items():
-        (folder / "plots" / name).write_bytes(picture)
+    for name, (as_png, as_svg, _) in drawn.items():
+        (folder / "plots" / f"{name}.png").write_bytes(as_png)
+        (folder / "plots" / f"{name}.svg").write_bytes(as_svg)
+
+
+def links(jobs: Iterable[Recorded]) -> dict[str, str]:
+    """Id -> its page on the server, for those that have one."""
+    return {job.run_id: job.address for job in jobs if job.address}
+
+
+def html(gathered: Gathered, found: Claims, links: Mapping[str, str]) -> str:
+    """The page of a sweep alone; for the arguments see `write`."""
+    return _html(gathered, found, _pictures(gathered, found), links)
+
+
+def _html(
+    gathered: Gathered, found: Claims, drawn: Mapping[str, tuple[bytes, bytes, str]], links: Mapping[str, str]
+) -> str:
+    return page(gathered, found, [(as_png, alt) for as_png, _, alt in drawn.values()], links).html()
 
 
 def _job_rows(gathered: Gathered) -> list[list[Any]]:
@@ -105,16 +124,9 @@ def _page(gathered: Gathered, found: Claims) -> str:
         *(["## Over seeds", _table(means)] if means else []),
         *(["## What can be claimed", _list(told)] if told else []),
         *(["## What did not finish", _list(failures(gathered))] if gathered.failed else []),
-        *(["## What the jobs said", _list(said)] if (said := _said(gathered)) else []),
+        *(["## What the jobs said", _list(said)] if (said := said_by_jobs(gathered)) else []),
     ]
     return "\n\n".join(parts) + "\n"
-
-
-def _said(gathered: Gathered) -> list[str]:
-    """The cautions of the jobs, with the number of jobs that said each."""
-    counts = Counter(caution for row in gathered.finished for caution in row.cautions)
-    said = [f"{n} of {len(gathered.finished)} jobs: {caution}" for caution, n in counts.most_common(MOST_SAID)]
-    return said + ([f"and {len(counts) - MOST_SAID} more"] if len(counts) > MOST_SAID else [])
 
 
 def _table(rows: Sequence[Sequence[str]]) -> str:
@@ -148,21 +160,21 @@ def _scores(setting: Setting, gathered: Gathered, found: Claims) -> SettingScore
     )
 
 
-def _pictures(gathered: Gathered, found: Claims) -> dict[str, bytes]:
-    """File name -> picture; none where no job has a score."""
+def _pictures(gathered: Gathered, found: Claims) -> dict[str, tuple[bytes, bytes, str]]:
+    """Name -> PNG, SVG and what it shows in words; none where no job has a score."""
     settings = [_scores(setting, gathered, found) for setting in gathered.settings if setting.f1]
     if not settings:
         return {}
     note = " ".join(gathered.cautions[:1])
-    whole = settings_picture(settings)
-    note_at_foot(whole, note)
-    drawn = {"sweep.png": png(whole), "sweep.svg": svg(whole)}
+    figures = {"sweep": (settings_picture(settings), "Weighted F of each setting, with its jobs and its interval.")}
     options = {
         name: [(row.choices[name], row.f1) for row in gathered.finished if row.f1 is not None and row.choices[name]]
         for name in gathered.varied
     }
     if options := {name: points for name, points in options.items() if points}:
-        effects = effects_picture(options)
-        note_at_foot(effects, note)
-        drawn["effects.png"] = png(effects)
+        figures["effects"] = (effects_picture(options), "Weighted F of the jobs by the value of each option.")
+    drawn = {}
+    for name, (figure, alt) in figures.items():
+        note_at_foot(figure, note)
+        drawn[name] = (png(figure), svg(figure), alt)
     return drawn

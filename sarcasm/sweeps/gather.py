@@ -228,8 +228,8 @@ def _setting(rows: Sequence[Row], names: Counter[str]) -> Setting:
         (name or "the one setting") if is_usable else f"run{'s like' * (len(rows) > 1)} {rows[0].run_id[:8]}",
         chosen,
         tuple(rows),
-        _spread([row.f1 for row in finished if row.f1 is not None]),
-        _spread(chosen_by) if len(chosen_by) == len(finished) else None,
+        spread([row.f1 for row in finished if row.f1 is not None]),
+        spread(chosen_by) if len(chosen_by) == len(finished) else None,
     )
 
 
@@ -237,7 +237,8 @@ def _without_seeds(chosen: Choices) -> Choices:
     return {name: value for name, value in chosen.items() if name not in SEEDS}
 
 
-def _spread(values: Sequence[float]) -> Spread | None:
+def spread(values: Sequence[float]) -> Spread | None:
+    """Mean and standard deviation of values; None of none, and NaN the deviation of one."""
     if not values:
         return None
     deviation = float(np.std(values, ddof=1)) if len(values) > 1 else math.nan

@@ -49,7 +49,12 @@ class Sweep:
     @property
     def minimises(self) -> bool:
         """Whether lower is better."""
-        return self.metric.endswith("loss")
+        return is_minimised(self.metric)
+
+
+def is_minimised(metric: str) -> bool:
+    """Whether lower is better, as it is of a loss."""
+    return metric.endswith("loss")
 
 
 def _meant(metric: str) -> str:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from sarcasm.report.words import spread_words
 from sarcasm.scoring import METRICS, Spread
 from sarcasm.sweeps.choices import SEEDS, shown, words
 from sarcasm.sweeps.claims import Claims
 from sarcasm.sweeps.gather import LONGEST_NAME, Gathered, Row
 
+MOST_SAID = 20
 MOST_NAMED = 4
 """Options that stand in a headline; more are counted."""
 TO_GO_ON = "To go on, run the same command again: what is done is not done again."
@@ -33,7 +36,7 @@ def jobs_table(gathered: Gathered) -> list[list[str]]:
     rows = [
         [
             row.run_id[:8], *shown(row.choices).values(), row.status, score_words(row),
-            "" if row.gain is None else f"{row.gain:+.3f}", _number(row.chosen_by), duration(row.seconds),
+            "" if row.gain is None else f"{row.gain:+.3f}", number_words(row.chosen_by), duration(row.seconds),
             ", ".join(row.beware) if is_mixed else "",
         ]
         for row in gathered.rows
@@ -56,7 +59,8 @@ def means_table(gathered: Gathered, found: Claims) -> list[list[str]]:
     rows = [
         [
             *shown(setting.choices).values(), f"{len(setting.finished)} of {len(setting.rows)}",
-            _spread(setting.f1), _span(found.intervals.get(setting.name)), _spread(setting.chosen_by),
+            spread_or_nothing(setting.f1), span_words(found.intervals.get(setting.name)),
+            spread_or_nothing(setting.chosen_by),
         ]
         for setting in gathered.settings
     ]  # fmt: skip
@@ -86,6 +90,33 @@ def claimed(found: Claims, most: int | None = None) -> list[str]:
     return [*said, *found.notes]
 
 
+def best_on_test(gathered: Gathered, found: Claims) -> list[str]:
+    """A sentence on what the best setting is worth on test clips, with its interval, beside rules that do not listen.
+
+    None where nothing is best, or it has no such score.
+    """
+    best = gathered.best
+    if best is None or best.f1 is None:
+        return []
+    interval = found.intervals.get(best.name)
+    span = f", with a 95 % interval of {span_words(interval)} over utterances" if interval else ""
+    said = f"On test clips, which did not choose it, the best has a weighted F of {best.f1.mean:.3f}{span}"
+    deaf = [row.deaf for row in best.finished if row.deaf is not None]
+    if not deaf:
+        return [f"{said}."]
+    rule = sum(deaf) / len(deaf)
+    gain = best.f1.mean - rule
+    beside = f"{gain:.3f} above" if gain > 0 else "which does not beat"
+    return [f"{said}, {beside} the best rule that does not listen ({rule:.3f})."]
+
+
+def said_by_jobs(gathered: Gathered) -> list[str]:
+    """The cautions of the jobs, with the number of jobs that said each."""
+    counts = Counter(caution for row in gathered.finished for caution in row.cautions)
+    said = [f"{n} of {len(gathered.finished)} jobs: {caution}" for caution, n in counts.most_common(MOST_SAID)]
+    return said + ([f"and {len(counts) - MOST_SAID} more"] if len(counts) > MOST_SAID else [])
+
+
 def failures(gathered: Gathered) -> list[str]:
     """Each job that did not finish, and why."""
     named = [(row, words(shown(row.choices))) for row in gathered.failed]
@@ -104,8 +135,8 @@ def metric_words(metric: str) -> str:
 
 def score_words(row: Row) -> str:
     """The weighted F of a job with its interval over utterances, where it has them."""
-    interval = _span(row.intervals.get("utterance"))
-    return _number(row.f1) + (f" ({interval})" if interval else "")
+    interval = span_words(row.intervals.get("utterance"))
+    return number_words(row.f1) + (f" ({interval})" if interval else "")
 
 
 def duration(seconds: float | None) -> str:
@@ -118,13 +149,16 @@ def duration(seconds: float | None) -> str:
     return f"{seconds:.1f} s"
 
 
-def _number(value: float | None) -> str:
+def number_words(value: float | None) -> str:
+    """A score; nothing where there is none."""
     return "" if value is None else f"{value:.3f}"
 
 
-def _span(interval: tuple[float, float] | None) -> str:
+def span_words(interval: tuple[float, float] | None) -> str:
+    """An interval; nothing where there is none."""
     return f"{interval[0]:.2f} to {interval[1]:.2f}" if interval else ""
 
 
-def _spread(spread: Spread | None) -> str:
+def spread_or_nothing(spread: Spread | None) -> str:
+    """Mean and standard deviation; nothing where there are none."""
     return "" if spread is None else spread_words(spread)

@@ -77,6 +77,11 @@ class Recorded:
         return self.tags.get("mlflow.parentRunId", "")
 
     @property
+    def is_sweep(self) -> bool:
+        """Whether it is the run that holds a sweep."""
+        return self.tags.get("sweep") == "true"
+
+    @property
     def attempt(self) -> str:
         """Of a sweep, the call of it that counts; empty where it was called once, or is no sweep."""
         return self.tags.get(ATTEMPT, "")
@@ -85,6 +90,11 @@ class Recorded:
     def where(self) -> str:
         """How to look at it."""
         return self.store.where(self.experiment, self.run_id)
+
+    @property
+    def address(self) -> str:
+        """Its page on the server; empty where the store is a file."""
+        return self.store.address(self.experiment_id, self.run_id)
 
     def artifacts(self) -> list[str]:
         """The names of its artifacts, and of the folders of them."""

@@ -92,14 +92,19 @@ class Store:
             )
         return str(experiment.experiment_id)
 
+    def address(self, experiment_id: str, run_id: str) -> str:
+        """The page of a run on the server; empty where the store is a file."""
+        if self.database is not None:
+            return ""
+        return f"{without_password(self.uri).rstrip('/')}/#/experiments/{experiment_id}/runs/{run_id}"
+
     def where(self, experiment: str, run_id: str) -> str:
         """How to look at a run: a command that opens MLflow's page, or the run's address on the server."""
         if self.database is None:
-            address = without_password(self.uri).rstrip("/")
             try:
-                return f"{address}/#/experiments/{self.experiment_id(experiment)}/runs/{run_id}"
+                return self.address(self.experiment_id(experiment), run_id)
             except TrackingError:
-                return f"{address}, once sarcasm runs sync has sent it"
+                return f"{without_password(self.uri).rstrip('/')}, once sarcasm runs sync has sent it"
         if self.is_default and self.database.parent == Path.cwd():
             return "make ui, or mlflow ui"  # by itself it looks for mlflow.db where it is started
         return f"mlflow ui --backend-store-uri {shlex.quote(self.uri)}"
