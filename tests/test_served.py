@@ -119,7 +119,9 @@ def address(packaged_run: PackagedRun, tmp_path: Path) -> Iterator[str]:
     """Where `mlflow models serve` serves the model, with nothing of the project but what the model brings."""
     port = free_port()
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    environment |= {"MLFLOW_TRACKING_URI": packaged_run.store.removeprefix("tracking.uri=")}
+    environment["MLFLOW_TRACKING_URI"] = packaged_run.store.removeprefix("tracking.uri=")
+    # It starts uvicorn by its name.
+    environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
     words = ["models", "serve", "-m", f"runs:/{packaged_run.run_id}/model", "--env-manager", "local", "-p", str(port)]
     process = subprocess.Popen(
         [sys.executable, "-m", "mlflow", *words, "-w", "1"], cwd=tmp_path, env=environment, start_new_session=True,
