@@ -139,6 +139,10 @@ def train_and_score(
         ).pooled(config.pool)  # fmt: skip
     tracked.log_metrics(store.metrics())
 
+    facts = report.facts(
+        table, folds, audit, config.dataset.name, config.embedding.name, config.head.name, config.split.name,
+        seeds, len(copies.copy),
+    )  # fmt: skip
     fits = [(fold, seed) for seed in seeds for fold in folds]
     of_fit = protocol | {"split.leaky": str(audit.is_leaky).lower()}
     tested, validated, losses, last_losses, run_ids = [], [], {}, [], []
@@ -158,7 +162,7 @@ def train_and_score(
             validated += [predictions["validation"]] if "validation" in predictions else []
             run_ids.append(recorded.run_id)
             if len(fits) > 1:
-                log_fit(recorded, tested[-1], table, config)
+                log_fit(recorded, tested[-1], table, config, facts, origin, tracked.run_id)
 
     result = scoring.result(tested, validated, folds, table, config.decision, config.seed, audit.is_leaky)
     metrics = result.metrics() | ({"validation/loss": float(np.mean(last_losses))} if last_losses else {})
@@ -173,16 +177,13 @@ def train_and_score(
             )  # fmt: skip
     piece_seconds = config.embedding.piece_seconds if config.pool is embeddings.Pool.none else None
     heard = report.heard(tested, result.utterances, table, overviews, piece_seconds)
-    facts = report.facts(
-        table, folds, audit, config.dataset.name, config.embedding.name, config.head.name, config.split.name,
-        seeds, len(copies.copy),
-    )  # fmt: skip
     with tracked.time("report"), TemporaryDirectory() as folder:
         layout = report.laid_out(table, config.report.map, config.seed)
         report.write(
             Path(folder), name, facts, cautions, losses, result, run_ids, table, options, heard, config.report.audio,
             layout,
         )  # fmt: skip
+        report.write_card(Path(folder), name, tracked.run_id, facts, origin, result)
         tracked.log_folder(Path(folder))
     return facts, result, metrics
 
@@ -251,7 +252,10 @@ def fit_fold(
     return said, model
 
 
-def log_fit(recorded: Tracked, tested: Predictions, table: Table, config: Config) -> None:
+def log_fit(
+    recorded: Tracked, tested: Predictions, table: Table, config: Config, facts: Mapping[str, str], origin: Origin,
+    parent: str,
+) -> None:  # fmt: skip
     """Keep what one fit among several decided, and what that is worth."""
     from sarcasm import report, scoring
 
@@ -260,6 +264,9 @@ def log_fit(recorded: Tracked, tested: Predictions, table: Table, config: Config
     recorded.log_metrics(scoring.test_metrics(scores))
     with TemporaryDirectory() as folder:
         report.write_decisions(Path(folder), levels, scores, table)
+        report.write_card_of_fit(
+            Path(folder), recorded.run_name, recorded.run_id, facts, origin, scores, parent, tested.fold, tested.seed
+        )
         recorded.log_folder(Path(folder))
 
 

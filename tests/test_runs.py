@@ -24,7 +24,7 @@ from sarcasm.tracking import Tracked
 
 ARTIFACTS = {
     "classification_report.txt", "classification_report.json", "config.yaml", "predictions.csv", "predictions_examples.csv",
-    "report.html", "plots", "model", "params.json",
+    "report.html", "plots", "model", "params.json", "MODEL_CARD.md",
 }  # fmt: skip
 METRICS = ("accuracy", "precision_weighted", "recall_weighted", "f1_weighted", "f1_macro", "auroc")
 CLASS_METRICS = [
