@@ -352,7 +352,7 @@ def test_an_interrupted_run_is_killed_and_keeps_its_losses(project_copy, number,
     try:
         deadline = time.monotonic() + 120
         while time.monotonic() < deadline and process.poll() is None:
-            time.sleep(1)
+            time.sleep(0.2)
             if (project_copy / "mlflow.db").exists():
                 client, runs = runs_in(project_copy)
                 if runs and client.get_metric_history(runs[0].info.run_id, "train/loss"):
