@@ -516,6 +516,7 @@ def test_where_nothing_is_to_be_done_nothing_is_written(prepare, data, tmp_path,
     assert f"{data}/mustard/.lock: Read-only file system" in err
 
 
+@pytest.mark.slow
 def test_a_denoised_clip_is_remade_with_its_original_when_the_videos_are_others(prepare, data, published, tmp_path):
     prepare("denoised")
     videos = Path(shutil.copytree(published.videos, tmp_path / "videos"))
@@ -635,6 +636,7 @@ def test_workers_end_with_the_process_that_began_them(published, tmp_path):
     assert not any(is_alive(worker) for worker in workers)
 
 
+@pytest.mark.slow
 def test_ctrl_c_says_so_and_leaves_no_half_written_file(published, tmp_path):
     running = subprocess.Popen(
         command(published, tmp_path / "data", "denoised"), cwd=PROJECT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
@@ -652,6 +654,7 @@ def test_ctrl_c_says_so_and_leaves_no_half_written_file(published, tmp_path):
     assert not list(folder.rglob(".*.part*"))
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_one_line_and_the_next_call_goes_on(published, tmp_path):
     data = tmp_path / "data"
 
