@@ -9,12 +9,14 @@ import argparse
 import re
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from sarcasm import console
 from sarcasm.config import compose, did_you_mean, parse
 from sarcasm.errors import ConfigError
+from sarcasm.project import PROJECT
 
 if TYPE_CHECKING:
     from sarcasm.tracking import Tracking
@@ -81,6 +83,37 @@ def add_runs(command: Parser, how_many: str, nargs: str | int) -> None:
         "runs", nargs=nargs, metavar="RUN", help=f"{how_many}: an id, the beginning of one, a run's name, or last"
     )
     add_store(command)
+
+
+def add_model(command: Parser) -> None:
+    """Let a command be told which fitted model, and which store it stands in; see `model_folder`."""
+    model = command.add_mutually_exclusive_group(required=True)
+    model.add_argument(
+        "--run", dest="model_run", metavar="RUN", help="by its run: an id, the beginning of one, a name, or last"
+    )
+    model.add_argument(
+        "--model",
+        dest="model_uri",
+        metavar="URI",
+        help="models:/NAME/VERSION, models:/NAME@ALIAS, runs:/ID/model, or a folder",
+    )
+    command.add_argument(
+        "--fold", default="", metavar="FOLD", help="of a run with several fits: the fold, or FOLD-sSEED"
+    )
+    add_store(command)
+
+
+def model_folder(parsed: argparse.Namespace, tracking: Tracking) -> AbstractContextManager[Path]:
+    """The folder of the model that a command was told; what had to be fetched is gone after the block.
+
+    Raises:
+        SarcasmError: see `sarcasm.tracking.model_of_run` and `model_of_uri`.
+    """
+    from sarcasm.tracking import model_of_run, model_of_uri
+
+    if parsed.model_run:
+        return model_of_run(tracking, PROJECT, parsed.model_run, parsed.fold)
+    return model_of_uri(tracking, PROJECT, parsed.model_uri, parsed.fold)
 
 
 def add_store(command: Parser) -> None:

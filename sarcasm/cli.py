@@ -7,6 +7,7 @@ sarcasm compare RUN RUN                   what can be claimed of their differenc
 sarcasm repeat RUN                        whether it comes out the same again
 sarcasm report RUN [RUN]                  its page again, with the sound in it, or a sweep's; or two side by side
 sarcasm predict CLIP --run RUN            what its model says of a clip
+sarcasm serve --run RUN                   a page on this machine to give its model clips and hear what it says
 sarcasm runs list                         what was recorded; also show, diff, repair, export
 sarcasm store info                        what is kept of embeddings, and what to do about it
 """
@@ -30,6 +31,7 @@ from sarcasm.predict.command import add_predict_command
 from sarcasm.project import PROJECT
 from sarcasm.report.options import Audio
 from sarcasm.runs.command import add_runs_command
+from sarcasm.serve.command import add_serve_command
 
 ACTIONS = ("info", "verify", "prune", "clear")
 """Of `sarcasm store`."""
@@ -136,6 +138,8 @@ def program() -> Parser:
     pages.set_defaults(run=_report, n_runs=1)
 
     add_predict_command(commands)
+
+    add_serve_command(commands)
 
     add_runs_command(commands)
 

@@ -279,9 +279,14 @@ def say_job(run: Recorded, metric: str, *, was_done: bool = False) -> None:
     terminal.say_job(run, int(config.job.num), metric, varied, was_done=was_done)
 
 
+def say_note(text: str) -> None:
+    """Print what is going on, on stderr."""
+    _stderr().print(f"note: {text}")
+
+
 def say_goes_on(run_id: str) -> None:
     """Say that a run that was cut short is taken up."""
-    _stderr().print(f"note: goes on with run {run_id}, which was cut short; force=true begins anew")
+    say_note(f"goes on with run {run_id}, which was cut short; force=true begins anew")
 
 
 def say_summary(facts: Mapping[str, str], result: Result, run_id: str, where: str) -> None:

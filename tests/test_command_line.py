@@ -282,7 +282,7 @@ def run_sarcasm(*arguments: str) -> subprocess.CompletedProcess[str]:
     )  # fmt: skip
 
 
-COMMANDS = "(choose from prepare, check, probe, compare, repeat, report, predict, runs, store)"
+COMMANDS = "(choose from prepare, check, probe, compare, repeat, report, predict, serve, runs, store)"
 WRONG_WORDS = {
     "chekk": f"there is no command chekk; did you mean check? {COMMANDS}; see sarcasm --help",
     "xyz": f"there is no command xyz {COMMANDS}; see sarcasm --help",

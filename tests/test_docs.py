@@ -43,8 +43,11 @@ OF_A_SERVER = (
     "pg_dump", "ssh -N -L", "tar --create",
 )  # fmt: skip
 """Commands of docs/server.md; test_server.py runs those that begin a server, word by word as they stand there."""
+OF_A_PAGE = ("curl --data-binary", "ssh -N -L")
+"""Commands of docs/serve.md; test_serve.py asks in their place."""
+SERVED = "sarcasm serve"
 KNOWN = (
-    "python train.py", "sarcasm prepare", "sarcasm check", "sarcasm store", *LOOKED_UP, *ASKED, *ELSEWHERE, "make",
+    "python train.py", "sarcasm prepare", "sarcasm check", "sarcasm store", SERVED, *LOOKED_UP, *ASKED, *ELSEWHERE, "make",
     ".venv/bin/pre-commit install",
 )  # fmt: skip
 
@@ -52,7 +55,7 @@ KNOWN = (
 def test_there_are_commands_and_all_are_of_a_kind_that_is_checked():
     assert len(commands()) > 8
     for document, command in commands():
-        known = KNOWN + (OF_A_SERVER if document == "server.md" else ())
+        known = KNOWN + {"server.md": OF_A_SERVER, "serve.md": OF_A_PAGE}.get(document, ())
         assert command.startswith(known), f"{document}: {command}"
 
 
@@ -142,6 +145,14 @@ def test_every_question_about_runs_is_answered(command, two_runs, capsys):
     words = [named.get(word, word) for word in shlex.split(command, comments=True)[1:]]
     assert cli.main([*words, store, *([] if words[0] == "compare" else [clips])]) == console.DONE
     assert capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", sorted({command for _, command in commands() if command.startswith(SERVED)}))
+def test_every_command_that_serves_a_model_begins(command, two_runs, monkeypatch, capsys):
+    (store, _), _ = two_runs
+    monkeypatch.setattr("sarcasm.serve.server.serve", lambda *_, **__: None)
+    assert cli.main([*shlex.split(command, comments=True)[1:], "--port", "0", store]) == console.DONE
+    assert "http://127.0.0.1:" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("command", sorted({command for _, command in commands() if command.startswith(LOOKED_UP)}))

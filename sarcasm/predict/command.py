@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import argparse
 import json
-from contextlib import AbstractContextManager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sarcasm import console
-from sarcasm.arguments import Parser, add_store, store_options
+from sarcasm.arguments import Parser, add_model, model_folder, store_options
 from sarcasm.errors import AudioError, ConfigError
 from sarcasm.predict.clips import find_clips
-from sarcasm.project import PROJECT
 
 if TYPE_CHECKING:
     from sarcasm.packaged import Description, Prediction
-    from sarcasm.tracking import Tracking
 
 FEW_CLIPS = 3
 """That are through before a bar would tell anything."""
@@ -34,21 +31,8 @@ def add_predict_command(commands: argparse._SubParsersAction[Parser]) -> None:
     predict.add_argument(
         "clips", nargs="+", metavar="CLIP", help='a file, a folder with all that is in it, or a pattern: "clips/*.wav"'
     )
-    model = predict.add_mutually_exclusive_group(required=True)
-    model.add_argument(
-        "--run", dest="model_run", metavar="RUN", help="by its run: an id, the beginning of one, a name, or last"
-    )
-    model.add_argument(
-        "--model",
-        dest="model_uri",
-        metavar="URI",
-        help="models:/NAME/VERSION, models:/NAME@ALIAS, runs:/ID/model, or a folder",
-    )
-    predict.add_argument(
-        "--fold", default="", metavar="FOLD", help="of a run with several fits: the fold, or FOLD-sSEED"
-    )
+    add_model(predict)
     predict.add_argument("--json", action="store_true", help="print it as JSON, with the times of the pieces")
-    add_store(predict)
     predict.set_defaults(run=_predict)
 
 
@@ -63,7 +47,7 @@ def _predict(parsed: argparse.Namespace) -> int:
             f"{' '.join(parsed.clips)}: there is no clip; name audio or video files, folders that hold some, or a"
             " pattern in quotes"
         )
-    with _model(parsed, tracking) as folder, Package.load(folder) as package:
+    with model_folder(parsed, tracking) as folder, Package.load(folder) as package:
         console.say_cautions(package.description.cautions)
         said: list[tuple[Path, Prediction]] = []
         failed = [(word, f"{word}: there is no such clip") for word in nothing]
@@ -81,14 +65,6 @@ def _predict(parsed: argparse.Namespace) -> int:
     elif said:
         say_predictions(description, said)
     return console.FAILED if failed else console.DONE
-
-
-def _model(parsed: argparse.Namespace, tracking: Tracking) -> AbstractContextManager[Path]:
-    from sarcasm.tracking import model_of_run, model_of_uri
-
-    if parsed.model_run:
-        return model_of_run(tracking, PROJECT, parsed.model_run, parsed.fold)
-    return model_of_uri(tracking, PROJECT, parsed.model_uri, parsed.fold)
 
 
 def _as_json(

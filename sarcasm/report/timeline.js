@@ -85,10 +85,11 @@ function timeLine(clip) {
     svg.lastChild.append(draw("title", {}, "the end of the clip, shorter than a piece, is not heard"));
   }
   svg.append(draw("rect", { x: EDGE, y: top, width: inner, height: STEPS_HEIGHT, class: "frame" }));
-  for (const value of [0, 0.5, 1]) {
+  const middle = clip.threshold ?? 0.5;
+  for (const value of [0, middle, 1]) {
     svg.append(
-      draw("line", { x1: EDGE, x2: EDGE + inner, y1: y(value), y2: y(value), class: value === 0.5 ? "half" : "grid" }),
-      draw("text", { x: EDGE - 6, y: y(value) + 4, class: "scale" }, value.toString()),
+      draw("line", { x1: EDGE, x2: EDGE + inner, y1: y(value), y2: y(value), class: value === middle ? "half" : "grid" }),
+      draw("text", { x: EDGE - 6, y: y(value) + 4, class: "scale" }, (+shown(value)).toString()),
     );
   }
   const every = [0.5, 1, 2, 5, 10, 20, 60, 120, 300, 600].find((step) => seconds / step <= 10) || 1200;

@@ -8,7 +8,7 @@ This package alone knows MLflow, and loads it when a run starts: importing the p
 """
 
 from sarcasm.tracking.earlier import Earlier, Past, earlier, past
-from sarcasm.tracking.interrupts import Terminated
+from sarcasm.tracking.interrupts import Terminated, endings_raise
 from sarcasm.tracking.models import model_of_run, model_of_uri
 from sarcasm.tracking.options import Tracking
 from sarcasm.tracking.parts import Parts, count_parts
@@ -34,6 +34,7 @@ __all__ = [
     "Tracking",
     "count_parts",
     "earlier",
+    "endings_raise",
     "find_run",
     "find_runs",
     "model_of_run",

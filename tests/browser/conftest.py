@@ -61,7 +61,8 @@ def browser() -> Iterator[object]:
     with sync_api.sync_playwright() as playwright:
         # The system's, where there is one; else that which Playwright fetched.
         path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-        arguments = ["--no-sandbox", "--disable-gpu", "--autoplay-policy=no-user-gesture-required"]
+        arguments = ["--no-sandbox", "--disable-gpu", "--autoplay-policy=no-user-gesture-required",
+                     "--use-fake-device-for-media-stream"]  # fmt: skip
         opened = playwright.chromium.launch(executable_path=path, args=arguments)
         yield opened
         opened.close()
