@@ -182,10 +182,10 @@ def _curve(name: str, curve: Curve) -> tuple[Any, str]:
     title, area, x_words, y_words = CURVES[name]
     low, high = curve.interval
     words = f"{area} {curve.area:.3f}" + (f" ({low:.3f} to {high:.3f})" if np.isfinite(low) else "")
-    figure, axes = new_axes(f"{title}, whole clips: {words}")
+    figure, axes = new_axes(f"{title}: {words}")
     if np.isfinite(curve.low).any():
         axes.fill_between(curve.places, curve.low, curve.high, color=BLUE, alpha=0.2, linewidth=0,
-                          label=f"95 % band over {curve.n_units} utterances")  # fmt: skip
+                          label=f"95 % band over {curve.n_units} whole clips")  # fmt: skip
     # A curve of precision holds its height back to the recall before.
     drawn = "default" if name == "roc" else "steps-pre"
     axes.plot(curve.x, curve.y, color=BLUE, linewidth=1.5, drawstyle=drawn, label="this run")
