@@ -99,14 +99,14 @@ def best_on_test(gathered: Gathered, found: Claims) -> list[str]:
     if best is None or best.f1 is None:
         return []
     interval = found.intervals.get(best.name)
-    span = f", with a 95 % interval of {span_words(interval)} over utterances" if interval else ""
-    said = f"On test clips, which did not choose it, the best has a weighted F of {best.f1.mean:.3f}{span}"
+    span = f" (95 % interval: {span_words(interval)} over utterances)" if interval else ""
+    said = f"On test clips, which did not choose it, its weighted F is {best.f1.mean:.3f}{span}"
     deaf = [row.deaf for row in best.finished if row.deaf is not None]
     if not deaf:
         return [f"{said}."]
     rule = sum(deaf) / len(deaf)
     gain = best.f1.mean - rule
-    beside = f"{gain:.3f} above" if gain > 0 else "which does not beat"
+    beside = f"{gain:.3f} above" if gain > 0 else "no better than"
     return [f"{said}, {beside} the best rule that does not listen ({rule:.3f})."]
 
 
