@@ -16,6 +16,7 @@ from sarcasm import cli, console
 from sarcasm.config import compose, parse
 from sarcasm.project import PROJECT
 from sarcasm.store import Store
+from tests.package_fixtures import fits_of
 from tests.site_fixtures import made_pages
 
 DOCUMENTS = [PROJECT / "README.md", PROJECT / "CONTRIBUTING.md", *sorted((PROJECT / "docs").rglob("*.md"))]
@@ -36,6 +37,7 @@ def commands() -> list[tuple[str, str]]:
 
 ASKED = ("sarcasm compare", "sarcasm repeat", "sarcasm probe")
 LOOKED_UP = ("sarcasm runs", "sarcasm report")
+PREDICTED = "sarcasm predict"
 ELSEWHERE = ("ray start", "ray stop", "sbatch", "pip install")
 """Commands of other programs, for machines that a test does not have; `make test-ray` starts a cluster."""
 OF_A_SERVER = (
@@ -46,8 +48,11 @@ OF_A_SERVER = (
 OF_A_PAGE = ("curl --data-binary", "ssh -N -L")
 """Commands of docs/serve.md; test_serve.py asks in their place."""
 SERVED = "sarcasm serve"
+OF_SERVING = ("curl", "export MLFLOW_", "export SARCASM_CLIPS=", "mlflow models serve")
+"""Commands of docs/predict.md; test_served.py serves a model."""
 KNOWN = (
-    "python train.py", "sarcasm prepare", "sarcasm check", "sarcasm store", SERVED, *LOOKED_UP, *ASKED, *ELSEWHERE, "make",
+    "python train.py", "sarcasm prepare", "sarcasm check", "sarcasm store", SERVED, *LOOKED_UP, PREDICTED, *ASKED, *ELSEWHERE,
+    "make",
     ".venv/bin/pre-commit install",
 )  # fmt: skip
 
@@ -55,7 +60,8 @@ KNOWN = (
 def test_there_are_commands_and_all_are_of_a_kind_that_is_checked():
     assert len(commands()) > 8
     for document, command in commands():
-        known = KNOWN + {"server.md": OF_A_SERVER, "serve.md": OF_A_PAGE}.get(document, ())
+        own = {"server.md": OF_A_SERVER, "serve.md": OF_A_PAGE, "predict.md": OF_SERVING}
+        known = KNOWN + own.get(document, ())
         assert command.startswith(known), f"{document}: {command}"
 
 
@@ -164,6 +170,22 @@ def test_every_look_through_runs_finds_something(command, two_runs, tmp_path, mo
     words = [named.get({"SWEEP": "RUN_B"}.get(word, word), word) for word in shlex.split(command, comments=True)[1:]]
     assert cli.main([*words, store]) == console.DONE
     assert "No run is" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", sorted({command for _, command in commands() if command.startswith(PREDICTED)}))
+def test_every_prediction_says_something(command, acoustic_run, tmp_path, monkeypatch, capsys):
+    fit = fits_of(acoustic_run)[0]
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "clips").mkdir()
+    for path in ("clip.wav", "clips/one.wav"):
+        shutil.copy(fit.clip("1_101"), path)
+    # Which of several models is chosen, and how a registered one is found, is tested elsewhere.
+    words = [word.replace("RUN", fit.run_id) for word in shlex.split(command, comments=True)[1:]]
+    words = [
+        fit.run_id if word == "last" else str(fit.model) if word.startswith("models:/") else word for word in words
+    ]
+    assert cli.main([*words, fit.store]) == console.DONE
+    assert "clip.wav" in (out := capsys.readouterr().out) or "one.wav" in out
 
 
 @pytest.mark.parametrize(

@@ -75,6 +75,18 @@ def test_json_says_what_the_run_said_and_when(packaged_run: PackagedRun, capsys:
     assert said["failed"] == []
 
 
+def test_each_clip_is_drawn(acoustic_run: PackagedRun, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    clip, run, plots = acoustic_run.clip("1_101"), fits_of(acoustic_run)[0], tmp_path / "new" / "plots"
+    (tmp_path / "other").mkdir()
+    shutil.copy(clip, tmp_path / "other")
+    words = ["predict", str(clip), str(tmp_path / "other"), "--run", run.run_id, "--plot", str(plots), run.store]
+    assert cli.main(words) == console.DONE
+    assert sorted(path.name for path in plots.iterdir()) == ["1_101-2.png", "1_101.png"]
+    assert all(path.read_bytes().startswith(b"\x89PNG") for path in plots.iterdir())
+    assert cli.main(words) == console.WRONG_CONFIG
+    assert f"--plot {plots}: a new or empty folder is needed" in capsys.readouterr().err
+
+
 WRONG = {
     "no clip": (["nothing.wav", "--run", "last"], 2, "nothing.wav: there is no clip; name audio or video files"),
     "no run": (["CLIP", "--run", "nosuch"], 1, "there is no run nosuch in"),

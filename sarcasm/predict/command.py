@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import json
+from contextlib import nullcontext
 from dataclasses import asdict
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +16,8 @@ from sarcasm.errors import AudioError, ConfigError
 from sarcasm.predict.clips import find_clips
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from sarcasm.packaged import Description, Prediction
 
 FEW_CLIPS = 3
@@ -33,6 +37,7 @@ def add_predict_command(commands: argparse._SubParsersAction[Parser]) -> None:
     )
     add_model(predict)
     predict.add_argument("--json", action="store_true", help="print it as JSON, with the times of the pieces")
+    predict.add_argument("--plot", type=Path, metavar="FOLDER", help="draw each clip into a new or empty folder")
     predict.set_defaults(run=_predict)
 
 
@@ -47,16 +52,23 @@ def _predict(parsed: argparse.Namespace) -> int:
             f"{' '.join(parsed.clips)}: there is no clip; name audio or video files, folders that hold some, or a"
             " pattern in quotes"
         )
+    if parsed.plot and parsed.plot.exists() and (not parsed.plot.is_dir() or any(parsed.plot.iterdir())):
+        raise ConfigError(f"--plot {parsed.plot}: a new or empty folder is needed")
     with model_folder(parsed, tracking) as folder, Package.load(folder) as package:
         console.say_cautions(package.description.cautions)
         said: list[tuple[Path, Prediction]] = []
         failed = [(word, f"{word}: there is no such clip") for word in nothing]
-        with console.track("predicting") as track:
-            for path in track(clips) if len(clips) > FEW_CLIPS else clips:
+        with console.track("predicting") if len(clips) > FEW_CLIPS else nullcontext(iter) as track:
+            for path in track(clips):
                 try:
-                    said.append((path, package.predict(package.read(path))))
+                    waveform = package.read(path)
+                    prediction = package.predict(waveform)
                 except AudioError as error:
                     failed.append((str(path), str(error)))
+                    continue
+                said.append((path, prediction))
+                if parsed.plot:
+                    _draw(parsed.plot, path, waveform, prediction, package.description)
         description = package.description
     for _, reason in failed:
         console.print_error(reason)
@@ -65,6 +77,19 @@ def _predict(parsed: argparse.Namespace) -> int:
     elif said:
         say_predictions(description, said)
     return console.FAILED if failed else console.DONE
+
+
+def _draw(folder: Path, path: Path, waveform: np.ndarray, prediction: Prediction, description: Description) -> None:
+    from sarcasm.files import atomic, named
+    from sarcasm.report.clip_picture import clip_picture
+
+    title = f"{path.name}, {description.run_name}"
+    picture = clip_picture(title, waveform, prediction, description.cautions)
+    names = (f"{path.stem}{f'-{number}' if number > 1 else ''}.png" for number in count(1))
+    target = next(folder / name for name in names if not (folder / name).exists())
+    folder.mkdir(parents=True, exist_ok=True)
+    with named(target), atomic(target) as file:
+        file.write(picture)
 
 
 def _as_json(
