@@ -184,6 +184,8 @@ def test_the_most_frequent_speakers_are_named_on_the_map_and_clips_that_are_alik
     figure, words = _map(layout)
     labels = figure.axes[1].get_legend_handles_labels()[1]
     assert labels[:2] == ["others (14)", "ANNA (20)"]
+    # However many there are of each, a label has its look.
+    assert figure.axes[0].get_legend_handles_labels()[1] == ["sarcastic (20)", "not sarcastic (20)"]
     assert len(labels) == 8
     assert words == "Map of 40 clips (PCA of clips), by label, speaker, show."
 

@@ -19,6 +19,7 @@ from sarcasm.embeddings import Table
 from sarcasm.report.options import Map
 from sarcasm.splits import units
 
+LABELS = ("sarcastic", "not sarcastic")
 N_NEIGHBOURS = 15
 """Of UMAP; its own default, and fewer where there are fewer clips."""
 FEWEST_FOR_UMAP = 5
@@ -52,7 +53,7 @@ def laid_out(table: Table, by: Map, seed: int) -> Layout:
     """
     utterances = table.utterances
     groups: dict[str, Sequence[str]] = {
-        "label": ["sarcastic" if each.is_sarcastic else "not sarcastic" for each in utterances],
+        "label": [LABELS[0 if each.is_sarcastic else 1] for each in utterances],
         "speaker": _speakers(utterances),
         "show": [each.show for each in utterances],
     }

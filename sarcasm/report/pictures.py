@@ -26,7 +26,7 @@ from sarcasm.report.drawing import (
     style,
     svg,
 )
-from sarcasm.report.layout import Layout
+from sarcasm.report.layout import LABELS, Layout
 from sarcasm.report.words import shortened
 from sarcasm.scoring import CLASSES, Calibration, Curve, Result, Scores
 
@@ -226,7 +226,9 @@ def _map(layout: Layout) -> tuple[Any, str]:
         np.ravel(figure.subplots(1, len(layout.groups), sharex=True, sharey=True)), layout.groups.items(), strict=True
     ):
         style(axes, f"{layout.title}, by {what}")
-        named = [group for group, _ in Counter(filter(None, groups)).most_common(MOST_GROUPS)]
+        # Labels always look the same; of speakers and shows, the most frequent have a look of their own.
+        common = LABELS if what == "label" else [group for group, _ in Counter(filter(None, groups)).most_common()]
+        named = [group for group in common if group in groups][:MOST_GROUPS]
         kinds = [(GREY, ".", "", [group not in named for group in groups])]
         kinds += [
             (colour, mark, group, [each == group for each in groups])
