@@ -176,7 +176,9 @@ def test_an_svg_is_the_same_whenever_it_is_drawn(table):
 
 
 def test_the_most_frequent_speakers_are_named_on_the_map_and_clips_that_are_alike_lie_together(tmp_path):
-    table = make_table([False] * 22 + [True] * 18, [1] * 40, speakers=[f"S{n}" if n < 20 else "ANNA" for n in range(40)])
+    table = make_table(
+        [False] * 22 + [True] * 18, [1] * 40, speakers=[f"S{n}" if n < 20 else "ANNA" for n in range(40)]
+    )
     table = replace(table, X=np.repeat([[0, 0, 0], [9, 1, 0]], 20, axis=0).astype(np.uint8))
     layout = report.laid_out(table, Map.pca, seed=0)
     assert np.ptp(layout.places[:20], axis=0) == pytest.approx(0)
