@@ -1,5 +1,7 @@
 """Commands in the documents: every train.py line composes, every make target exists, every file that is linked is there."""
 
+import json
+import os
 import re
 import shlex
 import shutil
@@ -224,3 +226,45 @@ def test_every_link_to_a_file_leads_to_one(document: Path):
     for target in LINK.findall(document.read_text(encoding="utf-8")):
         path = (document.parent / target).resolve()
         assert path in made or path.exists(), target
+
+
+@pytest.mark.slow
+def test_the_tutorial_says_what_its_commands_print(project_copy, tmp_path):
+    """All of it, in order, from nothing; numbers, which are those of one machine, may differ."""
+    text = (PROJECT / "docs" / "tutorial.md").read_text(encoding="utf-8")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW_", "HYDRA_"))}
+    environment |= {"COLUMNS": "160", "PYTHONPATH": str(project_copy), "SARCASM_STORE": str(tmp_path / "embeddings.db")}
+
+    def run(*words: str) -> str:
+        done = subprocess.run(
+            [sys.executable, *words], cwd=project_copy, env=environment, capture_output=True, text=True, check=False,
+            timeout=300,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def listed(name: str) -> str:
+        runs = json.loads(run("-m", "sarcasm.cli", "runs", "list", "--json"))["runs"]
+        (run_id,) = [each["run_id"] for each in runs if each["run_name"].startswith(name)]
+        return run_id
+
+    printed = run("train.py")
+    called = {"RUN_A": "smoke-pca_on-small-s42", "RUN_B": "smoke-pca_on-linear-s42", "SWEEP": "sweep over"}
+    commands = [line for block in BLOCK.findall(text) for line in block.splitlines() if not line.startswith("make ")]
+    assert len(commands) > 6
+    for command in commands:
+        program, *words = shlex.split(command)
+        words = [listed(called[word]) if word in called else word for word in words]
+        printed += run(*words) if program == "python" else run("-m", "sarcasm.cli", *words)
+    shown = [
+        line for block in re.findall(r"^```\n(.*?)^```", text, re.MULTILINE | re.DOTALL) for line in block.splitlines()
+    ]
+    found = {masked(line) for line in printed.splitlines()}
+    missing = [line for line in shown if line != "..." and not any(each.startswith(masked(line)) for each in found)]
+    assert missing == []
+
+
+def masked(line: str) -> str:
+    """A line without what is of one machine and one day: ids, numbers, and how wide columns are."""
+    plain = re.sub(r"\b[0-9a-f]{8}\b|[+−-]?\d+(\.\d+)?( min| s\b)?", "#", line.removesuffix(" ..."))
+    return " ".join(plain.split())

@@ -49,7 +49,7 @@ def _shown(output: Mapping[str, Any], data: Mapping[str, str], number: int) -> I
     elif "image/png" in data:
         yield f"![What the lines above draw](notebook/{number}.png)"
     elif "text/html" in data:
-        yield MADE_BY_PANDAS.sub("", data["text/html"])
+        yield f'<div class="scrolls">\n{MADE_BY_PANDAS.sub("", data["text/html"]).strip()}\n</div>'
     elif "text/markdown" in data:
         yield data["text/markdown"]
     elif "text/plain" in data:
