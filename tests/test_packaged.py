@@ -21,6 +21,7 @@ from sarcasm.errors import AudioError, PackageError
 from sarcasm.packaged import Description, Kind, Package, Weights
 from sarcasm.packaged import package as package_module
 from tests.package_fixtures import PackagedRun, fits_of, record_run
+from tests.vggish_fixtures import write_checkpoint
 from tests.video_fixtures import voice, write_video
 
 RATE = 16_000
@@ -77,6 +78,24 @@ def test_acoustic_features_are_packaged(acoustic_run: PackagedRun) -> None:
 @pytest.mark.parametrize("kind", OF_ALL_KINDS)
 def test_every_kind_of_model_is_packaged(kind: str, made_database: Path, tmp_path: Path) -> None:
     all_equal(record_run(tmp_path / "run", made_database, *OF_ALL_KINDS[kind]))
+
+
+@pytest.mark.slow
+def test_a_model_that_brings_its_weights_needs_no_others(
+    made_database: Path, reference_weights: dict[str, np.ndarray], pca_params: Path, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    # Of several files.
+    checkpoint = write_checkpoint(tmp_path / "vggish", reference_weights, version=2)
+    weights = [f"embedding.checkpoint={checkpoint}", f"pca.params={pca_params}", "tracking.weights=included"]
+    run = record_run(tmp_path / "run", made_database, *weights)
+    said = Description.read(run.model / "artifacts" / "package")
+    assert said.weights.kind is Kind.included
+    assert said.pca.startswith("sha256:")
+    # Wherever they lay in training, nothing is looked for there.
+    edited(run.model / "artifacts" / "package", embedding_options=dict(said.embedding_options) | {"checkpoint": "gone"})
+    monkeypatch.setenv("SARCASM_WEIGHTS", str(tmp_path / "gone"))
+    all_equal(run)
 
 
 def test_a_long_clip_is_gone_through_in_parts(

@@ -15,8 +15,10 @@ import soundfile
 from sarcasm import cli, console
 from sarcasm.predict.clips import find_clips
 from sarcasm.predict.terminal import sparkline
-from tests.package_fixtures import PackagedRun, fits_of
+from sarcasm.tracking.runtime import load_mlflow
+from tests.package_fixtures import PackagedRun, fits_of, record_run
 from tests.test_command_line import run_sarcasm
+from tests.tracking_fixtures import MlflowServer
 
 
 def test_clips_are_files_folders_and_patterns_in_order_and_each_once(tmp_path: Path) -> None:
@@ -139,3 +141,21 @@ def test_of_several_fits_one_is_chosen_by_its_fold(
     assert cli.main(["predict", clip, "--model", uri, "--fold", "holdout-s1", "--json", store]) == console.DONE
     model = json.loads(capsys.readouterr().out)["model"]
     assert (model["run_id"], model["fold"], model["seed"]) == (second.run_id, "holdout", 1)
+
+
+@pytest.mark.slow
+def test_a_model_is_fetched_from_a_server(
+    mlflow_server: MlflowServer, made_database: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = f"tracking.uri={mlflow_server.uri}"
+    options = ["embedding=mfcc_stats", "embedding.separate_vocals=false", "pca=off", "head=linear"]
+    run = record_run(tmp_path / "run", made_database, *options, store)
+    mlflow = load_mlflow()
+    client = mlflow.MlflowClient(mlflow_server.uri, registry_uri=mlflow_server.uri)
+    client.create_registered_model("tone")
+    source = f"{client.get_run(run.run_id).info.artifact_uri}/model"
+    client.create_model_version("tone", source, run.run_id)
+    capsys.readouterr()
+    for words in (["--run", "last"], ["--model", f"runs:/{run.run_id}/model"], ["--model", "models:/tone/1"]):
+        assert cli.main(["predict", str(run.clip("1_101")), "--json", *words, store]) == console.DONE
+        assert json.loads(capsys.readouterr().out)["model"]["run_id"] == run.run_id
