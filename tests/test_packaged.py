@@ -232,6 +232,12 @@ WRONG = {
     "no probability": ({"threshold": 3}, "threshold is 3.0, which is no probability"),
     "no rule": ({"decision": "coin"}, "decision is 'coin'; choose from argmax, round, tuned"),
     "no embedding": ({"embedding": "embedding_other"}, "embedding_other does not fit this version"),
+    "a head": (
+        {"embedding": "head_mlp", "embedding_options": {"name": "x", "hidden": [1]}},
+        "head_mlp is no embedding",
+    ),
+    "three labels": ({"labels": ["a", "b", "c"]}, "labels are .*, where 2 are needed"),
+    "no texts": ({"cautions": [1]}, "cautions is .*, where texts are needed"),
     "an option too many": ({"embedding_options": {"name": "vggish", "tuned": 1}}, "does not fit this version"),
 }
 

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from sarcasm.corpus import ShortClips
 from sarcasm.embeddings import PCA, Embedding, Pool
 from sarcasm.errors import PackageError
+from sarcasm.logits import N_LOGITS
 from sarcasm.resampling import Resampler
 from sarcasm.scoring import CLASSES, Decision
 
@@ -165,6 +166,9 @@ def _read(content: Mapping[str, Any]) -> Description:
     threshold = take("threshold", float)
     if not 0 <= threshold <= 1:
         raise _Wrong(f"threshold is {threshold}, which is no probability")
+    labels = take.texts("labels")
+    if len(labels) != N_LOGITS:
+        raise _Wrong(f"labels are {list(labels)}, where {N_LOGITS} are needed")
     return Description(
         run_id=take("run_id", str),
         run_name=take("run_name", str),
@@ -183,7 +187,7 @@ def _read(content: Mapping[str, Any]) -> Description:
         pool=take.one_of("pool", Pool),
         decision=take.one_of("decision", Decision),
         threshold=threshold,
-        labels=take.texts("labels"),
+        labels=labels,
     )
 
 

@@ -112,6 +112,8 @@ class Package:
                 f"{folder}: its embedding {description.embedding} does not fit this version of the program"
                 f" ({' '.join(str(error).split())}); train it anew"
             ) from error
+        if not isinstance(embedding, Embedding):
+            raise PackageError(f"{folder}: {description.embedding} is no embedding; get the model anew")
         opened = ExitStack()
         try:
             postprocessor = _postprocessor(folder, description)
