@@ -20,6 +20,7 @@ from sarcasm.corpus import ShortClips
 from sarcasm.errors import AudioError, PackageError
 from sarcasm.packaged import Description, Kind, Package, Weights
 from sarcasm.packaged import package as package_module
+from sarcasm.vggish import fingerprint, read_checkpoint
 from tests.package_fixtures import PackagedRun, fits_of, record_run
 from tests.vggish_fixtures import write_checkpoint
 from tests.video_fixtures import voice, write_video
@@ -262,26 +263,32 @@ def test_another_folder_and_a_model_of_embeddings_are_refused(tmp_path: Path) ->
         Package.load(tmp_path)
 
 
-def test_weights_are_found_again_by_their_hash_or_missed(
-    copied: Path, v1_checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_weights_that_are_missing_or_others_are_refused(
+    copied: Path, acoustic_run: PackagedRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from sarcasm.vggish import fingerprint, read_checkpoint
-
-    right = fingerprint(read_checkpoint(v1_checkpoint))
-    missing = tmp_path / "gone.ckpt"
-    edited(copied, weights={"kind": "reference", "fingerprint": right, "path": str(missing)})
+    monkeypatch.delenv("SARCASM_WEIGHTS", raising=False)
+    edited(copied, weights={"kind": "reference", "fingerprint": "sha256:0", "path": str(tmp_path / "gone.ckpt")})
     with pytest.raises(PackageError, match=r"gone.ckpt is not there.*put the weights there.*SARCASM_WEIGHTS"):
         Package.load(copied)
+    other = tmp_path / "other"
+    shutil.copytree(fits_of(acoustic_run)[0].model / "artifacts" / "package", other)
+    edited(other, weights={"kind": "none", "fingerprint": "sha256:0", "path": ""})
+    with pytest.raises(PackageError, match=r"holds other weights \(none\) than the model was trained with"):
+        Package.load(other)
+
+
+@pytest.mark.slow
+def test_weights_are_found_again_by_their_hash(
+    copied: Path, v1_checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    right = fingerprint(read_checkpoint(v1_checkpoint))
+    missing = str(tmp_path / "gone.ckpt")
     monkeypatch.setenv("SARCASM_WEIGHTS", str(v1_checkpoint))
-    edited(copied, weights={"kind": "reference", "fingerprint": "sha256:0", "path": str(missing)})
+    edited(copied, weights={"kind": "reference", "fingerprint": right, "path": missing})
+    Package.load(copied).close()
+    edited(copied, weights={"kind": "reference", "fingerprint": "sha256:0", "path": missing})
     with pytest.raises(PackageError, match=r"holds other weights \(sha256:.*\) than the model was trained with"):
         Package.load(copied)
-    # What is included stands in the package, whatever the environment says.
-    (copied / "weights").mkdir()
-    shutil.copy(v1_checkpoint, copied / "weights" / "own.ckpt")
-    monkeypatch.setenv("SARCASM_WEIGHTS", str(missing))
-    edited(copied, weights={"kind": "included", "fingerprint": right, "path": "weights/own.ckpt"})
-    Package.load(copied).close()
 
 
 def test_a_package_is_loaded_without_what_only_training_needs(packaged_run: PackagedRun) -> None:
