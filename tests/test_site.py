@@ -106,3 +106,9 @@ def test_the_site_is_built_without_a_warning_and_asks_nothing_of_other_hosts(tmp
         loaded = re.findall(r"<(?:script|img|iframe|link)\b[^>]*?\b(?:src|href)=\"?([^\"\s>]+)", text)
         assert loaded
         assert [each for each in loaded if each.startswith(("http", "//"))] == []
+
+
+def test_the_search_finds_the_parts_of_an_option():
+    plugins = yaml.safe_load((PROJECT / "mkdocs.yml").read_text(encoding="utf-8"))["plugins"]
+    (separator,) = [each["search"]["separator"] for each in plugins if "search" in each]
+    assert re.split(separator, "trainer.class_weight=none 0.96") == ["trainer", "class", "weight", "none", "0.96"]

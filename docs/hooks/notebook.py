@@ -11,7 +11,8 @@ from typing import Any
 
 NOTEBOOK = Path(__file__).resolve().parents[1] / "tutorial.ipynb"
 PAGE = "notebook.md"
-MADE_BY_PANDAS = re.compile(r"<style scoped>.*?</style>\n?", re.DOTALL)
+MADE_BY_PANDAS = re.compile(r"<style scoped>.*?</style>\n?|(?<=<table) border=\"1\" class=\"dataframe\"", re.DOTALL)
+"""The look of its tables, which is not the site's."""
 
 
 def on_files(files: Any, config: Any) -> Any:
