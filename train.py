@@ -180,8 +180,7 @@ def train_and_score(
     with tracked.time("report"), TemporaryDirectory() as folder:
         layout = report.laid_out(table, config.report.map, config.seed)
         report.write(
-            Path(folder), name, facts, cautions, losses, result, run_ids, table, options, heard, config.report.audio,
-            layout,
+            Path(folder), name, facts, cautions, losses, result, run_ids, table, options, heard, config.report, layout,
         )  # fmt: skip
         report.write_card(Path(folder), name, tracked.run_id, facts, origin, result)
         tracked.log_folder(Path(folder))

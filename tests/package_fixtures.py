@@ -62,7 +62,13 @@ def record_run(folder: Path, made_database: Path, *options: str) -> PackagedRun:
     folder.mkdir(exist_ok=True)
     shutil.copy(made_database, folder / "mlflow.db")
     store = f"tracking.uri=sqlite:///{folder}/mlflow.db"
-    own = [store, f"dataset.directory={folder}/smoke", "trainer.steps=2", "report.log_mel=false"]
+    own = [
+        store,
+        f"dataset.directory={folder}/smoke",
+        "trainer.steps=2",
+        "report.log_mel=false",
+        "report.pictures=false",
+    ]
     cfg = compose("config", [*own, *options])
     run_id = train.run(parse(cfg), cfg).run_id
     return PackagedRun(run_id, store, folder / "mlruns" / "sarcasm" / run_id / "artifacts", folder / "smoke" / "audio")

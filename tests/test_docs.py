@@ -142,7 +142,7 @@ def two_runs(tmp_path_factory, made_database) -> tuple[list[str], dict[str, str]
     store, clips = f"tracking.uri=sqlite:///{folder}/mlflow.db", f"dataset.directory={folder}/smoke"
     found = {}
     for name, head in (("RUN_A", "small"), ("RUN_B", "linear")):
-        cfg = compose("config", [store, clips, f"head={head}", "trainer.steps=2", "pca=off"])
+        cfg = compose("config", [store, clips, f"head={head}", "trainer.steps=2", "pca=off", "report.pictures=false"])
         found[name] = train.run(parse(cfg), cfg).run_id
     return [store, clips], found
 

@@ -107,7 +107,8 @@ def written(tmp_path_factory):
     )
     report.write(
         folder, "<script>alert(1)</script>", facts, ["a < b & c"], {"holdout-s1": report.Losses((0.7, 0.6), {1: 0.65})},
-        result, ["run"], table, {"seed": 1}, report.heard(predicted(), result.utterances, table, {}, 0.96), Audio.linked,
+        result, ["run"], table, {"seed": 1}, report.heard(predicted(), result.utterances, table, {}, 0.96),
+        Report("linked", Audio.linked, log_mel=True, pictures=True, map=Map.pca),
         report.laid_out(table, Map.pca, seed=0),
     )  # fmt: skip
     return folder, result.scores
@@ -205,4 +206,4 @@ def test_a_map_by_umap_without_umap_says_what_to_install():
     with pytest.raises(ConfigError, match=re.escape(
         "report.map=umap: umap-learn is not installed; install it with pip install -e '.[umap]', or leave report.map=pca"
     )):  # fmt: skip
-        Report("linked", Audio.linked, log_mel=True, map=Map.umap)
+        Report("linked", Audio.linked, log_mel=True, pictures=True, map=Map.umap)

@@ -212,7 +212,8 @@ def test_one_sweep_runs_all_of_dataset_pca_and_head(run_train, ready, mustard_op
 
 def own_run(folder: Path, *overrides: str) -> Run:
     """A run in this process, with stores of its own."""
-    own = [f"tracking.uri=sqlite:///{folder}/mlflow.db", f"store.path={folder}/embeddings.db", "trainer.steps=2"]
+    own = [f"tracking.uri=sqlite:///{folder}/mlflow.db", f"store.path={folder}/embeddings.db",
+           "trainer.steps=2", "report.pictures=false"]  # fmt: skip
     cfg = compose("config", [*own, *overrides])
     return MlflowClient(f"sqlite:///{folder}/mlflow.db").get_run(train.run(parse(cfg), cfg).run_id)
 

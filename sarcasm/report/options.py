@@ -36,12 +36,14 @@ class Report:
         name: what this way of reporting is called.
         audio: where the page has the sound of the clips from.
         log_mel: whether it shows a picture of each clip.
+        pictures: whether curves, scores and the map of the run are drawn.
         map: how the map of embeddings is made.
     """
 
     name: str = MISSING
     audio: Audio = MISSING
     log_mel: bool = MISSING
+    pictures: bool = MISSING
     map: Map = MISSING
 
     def __post_init__(self) -> None:

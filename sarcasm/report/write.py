@@ -11,7 +11,7 @@ from sarcasm.embeddings import Table
 from sarcasm.report.files import fits_csv, predictions_csv, report_json, report_text
 from sarcasm.report.layout import Layout
 from sarcasm.report.listening import Heard, as_json
-from sarcasm.report.options import Audio
+from sarcasm.report.options import Report
 from sarcasm.report.page import page
 from sarcasm.report.pictures import Losses, pictures
 from sarcasm.report.sound import with_sound
@@ -31,7 +31,7 @@ def write(
     table: Table,
     options: Mapping[str, Any],
     clips: Sequence[Heard],
-    audio: Audio,
+    how: Report,
     layout: Layout,
 ) -> None:
     """Write the reports, predictions, pictures and page of a run.
@@ -47,7 +47,7 @@ def write(
         table: what was trained and tested on.
         options: every option of the run.
         clips: what there is to hear of those that were tested.
-        audio: where the page has their sound from.
+        how: what is drawn, and where the page has their sound from.
         layout: where the map of the clips has each.
 
     Raises:
@@ -56,9 +56,9 @@ def write(
     write_decisions(folder, result.levels, result.scores, table)
     if len(result.fits) > 1:
         (folder / "fits.csv").write_text(fits_csv(run_ids, result.fits), encoding="utf-8")
-    drawn = pictures(losses, result, layout, note="; ".join(warnings[:1]))
+    drawn = pictures(losses, result, layout, note="; ".join(warnings[:1])) if how.pictures else {}
     heard = as_json(clips, title)
-    heard["clips"] = with_sound(heard["clips"], audio)
+    heard["clips"] = with_sound(heard["clips"], how.audio)
     whole = page(title, facts, warnings, result, drawn, options, heard)
     (folder / "report.html").write_text(whole, encoding="utf-8")
     (folder / "plots").mkdir()
