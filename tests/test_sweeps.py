@@ -335,7 +335,18 @@ def test_where_nothing_finished_there_is_nothing_to_choose_from():
     assert found.choice == "No job finished: there is nothing to choose from."
     assert [row.error for row in found.rows] == ["no room", "it has not said why"]
     assert found.metrics() == {"sweep/n_finished": 0, "sweep/n_failed": 2}
+    assert found.tags() == {}
     assert gather([], METRIC, False).rows == ()
+
+
+def test_a_sweep_is_tagged_as_made_up_where_one_job_that_finished_is():
+    made_up, leaky = {"dataset.made_up": "true"}, {"dataset.made_up": "false", "split.leaky": "true"}
+    assert gather([job(0, **made_up), job(1)], METRIC, False).tags() == {
+        "dataset.made_up": "true", "split.leaky": "false"
+    }  # fmt: skip
+    assert gather([job(0, status="FAILED", **made_up), job(1, **leaky)], METRIC, False).tags() == {
+        "dataset.made_up": "false", "split.leaky": "true"
+    }  # fmt: skip
 
 
 def test_each_job_is_given_the_mean_of_its_setting_and_keeps_that_of_its_own_seeds():

@@ -38,6 +38,7 @@ def conclude(opened: OpenSweep) -> int:
         write(Path(folder), gathered, found, links(jobs))
         opened.tracked.log_folder(Path(folder))
     opened.tracked.log_metrics(gathered.metrics())
+    opened.tracked.log_tags(gathered.tags())
     opened.log_metrics_of_jobs(gathered.metrics_of_jobs())
     say_sweep(gathered, found, opened.tracked.run_id, opened.tracked.where)
     return len(gathered.failed)

@@ -142,6 +142,12 @@ class Gathered:
                 found[f"sweep/best/test/utterance/{SCORE}"] = self.best.f1.mean
         return found
 
+    def tags(self) -> dict[str, str]:
+        """What that run is tagged with, as each job is: true where it is so of any job that finished."""
+        marks = {"dataset.made_up": "made up", "split.leaky": "leaky"}
+        words = {word for row in self.finished for word in row.beware}
+        return {tag: str(word in words).lower() for tag, word in marks.items()} if self.finished else {}
+
     def metrics_of_jobs(self) -> dict[str, dict[str, float]]:
         """Id -> what a job that finished is given of its setting, so that a list of runs can be sorted by the mean."""
         found: dict[str, dict[str, float]] = {}
