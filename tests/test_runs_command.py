@@ -185,6 +185,7 @@ WRONG = {
     "export last --csv a --by head": "--csv holds every option and metric; leave --metric and --by out",
     "export last --by haed": "--by haed: the runs have no such option; did you mean head?",
     "export last --metric aurco": "--metric aurco: no run has such a metric; did you mean auroc?",
+    "export last --metric auroc": "--metric auroc: no run has such a metric\n",
 }  # fmt: skip
 
 

@@ -144,7 +144,9 @@ def _named(runs: Sequence[Recorded], word: str) -> str:
     for name in (word, f"{TESTED}{word}"):
         if name in known:
             return name
-    raise ConfigError(f"--metric {word}: no run has such a metric{did_you_mean(word, [*METRICS, *known])}")
+    # A metric that these runs lack is no misspelling.
+    near = "" if word in METRICS else did_you_mean(word, [*METRICS, *known])
+    raise ConfigError(f"--metric {word}: no run has such a metric{near}")
 
 
 def _cell(runs: Sequence[Recorded], metric: str) -> Cell | None:
