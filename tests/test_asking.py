@@ -237,6 +237,7 @@ def test_runs_that_are_not_there_are_one_clear_line(arguments, status, text, sto
     assert capsys.readouterr().err.startswith(f"error: {text}")
 
 
+@pytest.mark.slow
 def test_runs_on_other_labels_are_not_compared(store, clips, plain, tmp_path, capsys):
     labels = json.loads(Path(clips.removeprefix("dataset.directory="), "sarcasm_data.json").read_text())
     for entry in labels.values():

@@ -428,6 +428,7 @@ def options(folder: Path) -> list[str]:
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_the_command_says_that_a_good_folder_is_good(folder):
     prepared(folder)
     done = run_check("original", *options(folder))

@@ -32,6 +32,8 @@ ROUNDS = [
     }
     for number in range(max(map(len, OTHERS.values())))
 ] + [{"experiment": choice} for choice in OTHERS["experiment"]]
+LONG = ("castro2019_sd", "gao2022")
+"""Set-ups of many fits; what they are made of is in other rounds too."""
 """One choice of each group at a time, as starting a run costs more than what differs; a set-up chooses for itself."""
 
 
@@ -94,7 +96,11 @@ def test_there_are_choices_and_each_has_its_round():
     assert of_training | of_prepare == {path.name for path in help_page.CONF.iterdir() if path.is_dir()} - {"hydra"}
 
 
-@pytest.mark.parametrize("chosen", ROUNDS, ids=lambda chosen: ",".join(map("=".join, chosen.items())))
+@pytest.mark.parametrize(
+    "chosen",
+    [pytest.param(each, marks=[pytest.mark.slow] * (each.get("experiment") in LONG)) for each in ROUNDS],
+    ids=lambda chosen: ",".join(map("=".join, chosen.items())),
+)
 def test_every_choice_runs(chosen, needed, tmp_path, capsys):
     overrides = [f"{group}={choice}" for group, choice in chosen.items()]
     if chosen.get("split") == "predefined":
@@ -102,7 +108,8 @@ def test_every_choice_runs(chosen, needed, tmp_path, capsys):
     cfg = composed(overrides)
     offered = {f"{group}.{key}" for group in cfg if OmegaConf.is_config(cfg[group]) for key in cfg[group]}
     overrides += [f"{option}={place(cfg)}" for option, place in needed.items() if option in offered]
-    run(overrides, tmp_path)
+    # Each picture is drawn in the rounds of single choices.
+    run([*overrides, *(["report.pictures=false"] if "experiment" in chosen else [])], tmp_path)
     client = MlflowClient(f"sqlite:///{tmp_path}/mlflow.db")
     runs = client.search_runs(["1"])
     (whole,) = (each for each in runs if "mlflow.parentRunId" not in each.data.tags)
@@ -131,7 +138,7 @@ TOGETHER = {
 
 @pytest.mark.parametrize("options", TOGETHER.values(), ids=TOGETHER)
 def test_options_that_need_one_another_run_on_the_made_up_clips(options, tmp_path):
-    run([*options, f"dataset.directory={tmp_path}/smoke"], tmp_path)
+    run([*options, "report.pictures=false", f"dataset.directory={tmp_path}/smoke"], tmp_path)
     (finished,) = MlflowClient(f"sqlite:///{tmp_path}/mlflow.db").search_runs(["1"])
     assert finished.info.status == "FINISHED"
     assert ("validation/threshold" in finished.data.metrics) == ("decision=tuned" in options)
@@ -139,7 +146,7 @@ def test_options_that_need_one_another_run_on_the_made_up_clips(options, tmp_pat
 
 @pytest.mark.parametrize("options", ALONE, ids=",".join)
 def test_options_that_stand_alone_run_on_the_made_up_clips(options, tmp_path, capsys):
-    run([*options, f"dataset.directory={tmp_path}/smoke"], tmp_path)
+    run([*options, "report.pictures=false", f"dataset.directory={tmp_path}/smoke"], tmp_path)
     (finished,) = MlflowClient(f"sqlite:///{tmp_path}/mlflow.db").search_runs(["1"])
     assert finished.info.status == "FINISHED"
     n_dropped = finished.data.metrics["clips/dropped"]

@@ -211,6 +211,7 @@ def test_a_file_in_the_place_of_a_folder_is_one_clear_line(place, tmp_path):
     assert "a folder is needed there" in result.stderr
 
 
+@pytest.mark.slow
 def test_who_reads_no_further_gets_no_traceback():
     result = subprocess.run(
         ["sh", "-c", f"{sys.executable} -m sarcasm.cli check --json | head -c 1"],

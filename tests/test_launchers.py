@@ -20,7 +20,7 @@ from hydra.core.config_store import ConfigStore
 from hydra.utils import get_class
 from setuptools import find_namespace_packages
 
-from hydra_plugins.sarcasm_launchers import _job
+from hydra_plugins.sarcasm_launchers import _job, on_submitit
 from hydra_plugins.sarcasm_launchers.on_processes import ProcessLauncher
 from hydra_plugins.sarcasm_launchers.on_ray import RayLauncher
 from hydra_plugins.sarcasm_launchers.on_submitit import SubmititLocalLauncher
@@ -185,7 +185,7 @@ class Submitted:
 @pytest.mark.parametrize("n_jobs", [1, 2, 5])
 def test_submitit_has_no_more_jobs_on_their_way_than_asked_for(monkeypatch, n_jobs):
     launcher, submitted, most = SubmititLocalLauncher(n_jobs, "nowhere", 60, 0), [], 0
-    monkeypatch.setattr("hydra_plugins.sarcasm_launchers.on_submitit.SECONDS_BETWEEN_LOOKS", 0)
+    monkeypatch.setattr(on_submitit, "SECONDS_BETWEEN_LOOKS", 0)
     monkeypatch.setattr(launcher, "executor", lambda: None)
     monkeypatch.setattr(launcher, "given", lambda job, _: job.number)
     monkeypatch.setattr(launcher, "cancel", lambda running: submitted.extend(running))

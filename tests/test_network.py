@@ -135,6 +135,7 @@ def test_weights_that_overflow_stop_nobody():
     check(lambda examples: np.full((len(examples), 128), np.inf, np.float32), weights)
 
 
+@pytest.mark.slow
 def test_random_weights_keep_activations_at_one_scale():
     with VGGish.random(0) as network, VGGish.random(0) as again, VGGish.random(1) as other:
         assert network.weights_fingerprint == "random:0"
@@ -186,6 +187,7 @@ assert os.environ["TF_ENABLE_ONEDNN_OPTS"] == "1"
     assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
 
 
+@pytest.mark.slow
 def test_tensorflow_loads_where_stderr_is_closed_and_keeps_what_the_user_has_set():
     script = """
 import os

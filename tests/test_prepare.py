@@ -168,6 +168,7 @@ def test_force_makes_clips_again(prepare, data):
     assert content(data) == before
 
 
+@pytest.mark.slow
 def test_other_options_make_clips_again(prepare, data):
     prepare("denoised")
     code, out, _ = prepare("denoised", "denoise.share=0.5")
@@ -384,6 +385,7 @@ def test_a_note_beside_an_archive_of_ones_own_is_not_believed(prepare, data, pub
     assert records(data / "mustard" / "original")["2_97"]["source"]["archive_sha256"] == sha256(own)
 
 
+@pytest.mark.slow
 def test_a_damaged_archive_that_was_fetched_is_fetched_anew_with_force(project_with_sources, faulty_server):
     call = ["-m", "sarcasm.cli", "prepare", "original", "--only", "2_97"]
     assert run_in(project_with_sources, *call).returncode == 0
@@ -679,6 +681,7 @@ def die_on_three(number: int) -> int:
     return number * number
 
 
+@pytest.mark.slow
 def test_a_piece_of_work_that_ends_its_process_is_told_from_the_others():
     done = dict(in_processes(die_on_three, list(range(8)), 2))
     assert done == {number: None if number == 3 else number * number for number in range(8)}
@@ -774,6 +777,7 @@ def test_from_nothing_to_a_run_in_two_commands_though_the_server_fails(project_w
     assert clip.with_name("2_97.wav.kept").exists()
 
 
+@pytest.mark.slow
 def test_a_server_that_is_not_there_is_one_line_and_the_other_steps_are_done(
     project_with_sources, faulty_server, monkeypatch
 ):

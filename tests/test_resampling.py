@@ -153,6 +153,7 @@ def test_a_waveform_is_neither_changed_nor_required_to_lie_together() -> None:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sample_rate", [44_100, 44_101])
 def test_memory_does_not_grow_with_the_length(sample_rate: int) -> None:
     def extra_bytes(seconds: int) -> int:

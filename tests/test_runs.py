@@ -164,11 +164,13 @@ def test_the_big_head_on_original_from_released_formats_and_the_model_that_is_ke
     assert prediction.probability == pytest.approx(float(row["probability"]), abs=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "experiment",
     [
+        "notebook_smoke",
         "notebook_original",
-        *(pytest.param(f"notebook_{name}", marks=pytest.mark.slow) for name in ("smoke", "denoised")),
+        "notebook_denoised",
     ],
 )
 def test_the_notebooks_sections_run_on_a_folder_shaped_like_mustard(
@@ -342,9 +344,8 @@ def test_jobs_in_other_processes_are_nested_too(run_train, ready, mustard_option
     assert sorted(run.data.params["seed"] for run in runs) == ["1", "2"]
 
 
-@pytest.mark.parametrize(
-    ("number", "exit_status"), [(signal.SIGINT, 130), pytest.param(signal.SIGTERM, 143, marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize(("number", "exit_status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_an_interrupted_run_is_killed_and_keeps_its_losses(project_copy, number, exit_status):
     process = subprocess.Popen(
         [sys.executable, "train.py", "trainer.steps=1000000", "tracking.flush_seconds=0.2"],
@@ -370,6 +371,7 @@ def test_an_interrupted_run_is_killed_and_keeps_its_losses(project_copy, number,
     assert losses_of(client, run)
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_one_clear_line_and_the_run_is_failed(mustard_options, tmp_path):
     """A limit on the size of files, set for the process, is what a full disk looks like to it."""
     limited = "import resource, runpy, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (20_000_000,) * 2); sys.argv = sys.argv[1:]"

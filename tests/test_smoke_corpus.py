@@ -197,6 +197,7 @@ def test_it_is_written_once_and_says_so(tmp_path: Path, caplog: pytest.LogCaptur
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before
 
 
+@pytest.mark.slow
 def test_six_processes_at_once_find_the_same_whole_corpus(directory: Path, corpus: Corpus, tmp_path: Path) -> None:
     start = time.time() + 3
     program = f"""

@@ -431,6 +431,7 @@ def test_a_setting_leaks_as_soon_as_one_of_its_runs_does():
     assert "head=a heard in training what it was tested on" in found.sentences[0]
 
 
+@pytest.mark.slow
 def test_settings_are_compared_each_with_each_with_their_seeds_together():
     jobs = [with_decisions(head, seed, n) for head, n in (("a", 5), ("b", 50), ("c", 52)) for seed in (0, 1, 2)]
     found = claimed(jobs)

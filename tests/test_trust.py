@@ -198,6 +198,7 @@ def test_two_heads_that_hear_nothing_cannot_be_told_apart():
     assert "may be luck" in compare.claims([pair], {"run0": "A", "run1": "B"})[0]
 
 
+@pytest.mark.slow
 def test_more_comparisons_need_more_evidence():
     table = corpus(seed=6, signal=1.2)
     heads = [SVM(name="svm", C=1.0, gamma="1e6"), SMALL, SVM(name="svm", C=1.0, gamma="scale")]
