@@ -22,10 +22,7 @@ pytest_plugins = [f"tests.{kind}_fixtures" for kind in FIXTURES]
 
 RunTrain = Callable[..., subprocess.CompletedProcess[str]]
 
-SHARED = {
-    "packaged_run": "packages", "acoustic_run": "packages", "two_runs": "two runs", "plain": "asking",
-    "folded": "asking",
-}  # fmt: skip
+SHARED = {"packaged_run": "packages", "acoustic_run": "packages", "two_runs": "two runs", "v1_checkpoint": "weights"}
 """Fixture that takes long -> a name for the tests that share it; they run in one process, so that it is made once."""
 
 

@@ -17,6 +17,7 @@ from sarcasm.repeat import differences
 from sarcasm.report.page import clips_of
 from sarcasm.tracking import find_run
 
+pytestmark = pytest.mark.xdist_group("asking")
 FAST = ["trainer.steps=5", "trainer.learning_rate=0.01", "scale=standard", "pca=off", "report.pictures=false"]
 
 
@@ -132,7 +133,7 @@ def test_a_config_comes_back_from_what_a_run_recorded():
     assert parse(again) == parse(cfg)
 
 
-@pytest.mark.parametrize("which", ["plain", "folded"])
+@pytest.mark.parametrize("which", ["plain", pytest.param("folded", marks=pytest.mark.slow)])
 def test_a_run_repeats_to_the_bit(which, store, capsys, request):
     run_id = request.getfixturevalue(which)
     assert cli.main(["repeat", run_id[:12], store]) == console.DONE

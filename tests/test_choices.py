@@ -32,8 +32,8 @@ ROUNDS = [
     }
     for number in range(max(map(len, OTHERS.values())))
 ] + [{"experiment": choice} for choice in OTHERS["experiment"]]
-LONG = ("castro2019_sd", "gao2022")
-"""Set-ups of many fits; what they are made of is in other rounds too."""
+LONG = {("experiment", "castro2019_sd"), ("experiment", "gao2022"), ("embedding", "mfcc_stats")}
+"""Set-ups of many fits, and voices told apart from music; test_packaged.py runs the latter in short."""
 """One choice of each group at a time, as starting a run costs more than what differs; a set-up chooses for itself."""
 
 
@@ -98,7 +98,7 @@ def test_there_are_choices_and_each_has_its_round():
 
 @pytest.mark.parametrize(
     "chosen",
-    [pytest.param(each, marks=[pytest.mark.slow] * (each.get("experiment") in LONG)) for each in ROUNDS],
+    [pytest.param(each, marks=[pytest.mark.slow] * bool(LONG & each.items())) for each in ROUNDS],
     ids=lambda chosen: ",".join(map("=".join, chosen.items())),
 )
 def test_every_choice_runs(chosen, needed, tmp_path, capsys):
@@ -136,7 +136,11 @@ TOGETHER = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("options", TOGETHER.values(), ids=TOGETHER)
+@pytest.mark.parametrize(
+    "options",
+    [pytest.param(each, marks=[pytest.mark.slow] * ("embedding.train=true" in each)) for each in TOGETHER.values()],
+    ids=TOGETHER,
+)
 def test_options_that_need_one_another_run_on_the_made_up_clips(options, tmp_path):
     run([*options, "report.pictures=false", f"dataset.directory={tmp_path}/smoke"], tmp_path)
     (finished,) = MlflowClient(f"sqlite:///{tmp_path}/mlflow.db").search_runs(["1"])

@@ -2,6 +2,8 @@
 
 import re
 
+import pytest
+
 from sarcasm.project import PROJECT
 
 TEXT = (PROJECT / "docs" / "extending.md").read_text(encoding="utf-8")
@@ -14,6 +16,7 @@ def block(language: str, containing: str) -> str:
     return found
 
 
+@pytest.mark.slow
 def test_a_head_is_one_class_and_one_file(run_train, project_copy):
     heads = project_copy / "sarcasm" / "heads.py"
     heads.write_text(heads.read_text() + "\n\n" + block("python", "class Bottleneck"))

@@ -273,6 +273,7 @@ def test_force_keeps_a_clip_of_ones_own_under_another_name(prepare, data):
     assert "2_97.wav was changed since it was made, or not made here; it is kept as 2_97.wav.kept" in err
 
 
+@pytest.mark.slow
 def test_a_changed_clip_is_made_again_and_the_change_kept(prepare, data):
     prepare("denoised")
     before = content(data)

@@ -179,6 +179,7 @@ def test_processes_that_start_at_once_in_a_fresh_folder_lose_nothing(
     }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_kill_during_first_use_leaves_nothing_that_hinders_the_next(tmp_path: Path, own_environment: None) -> None:
     killed = subprocess.Popen([sys.executable, "-c", RECORD, tmp_path, "0"])
     aside = tmp_path / f".mlflow.db.{killed.pid}.tmp"
