@@ -16,7 +16,7 @@ run: $(VENV)/.installed  ## the main job: train, score and record a run (ARGS="d
 	$(BIN)/python train.py $(ARGS)
 
 test: $(VENV)/.installed-dev lint types  ## everything that CI checks
-	$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+	$(BIN)/python -m pytest -n 2 $(ARGS)
 
 test-slow: $(VENV)/.installed-dev  ## the tests that take long or much memory
 	$(BIN)/python -m pytest -m slow $(ARGS)

@@ -22,18 +22,6 @@ pytest_plugins = [f"tests.{kind}_fixtures" for kind in FIXTURES]
 
 RunTrain = Callable[..., subprocess.CompletedProcess[str]]
 
-SHARED = {"packaged_run": "packages", "acoustic_run": "packages", "two_runs": "two runs", "v1_checkpoint": "weights"}
-"""Fixture that takes long -> a name for the tests that share it; they run in one process, so that it is made once."""
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        for fixture, group in SHARED.items():
-            if fixture in getattr(item, "fixturenames", ()):
-                item.add_marker(pytest.mark.xdist_group(group))
-                break
-
 
 @pytest.fixture(scope="session", autouse=True)
 def embeddings_store(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -17,7 +17,6 @@ from sarcasm.repeat import differences
 from sarcasm.report.page import clips_of
 from sarcasm.tracking import find_run
 
-pytestmark = pytest.mark.xdist_group("asking")
 FAST = ["trainer.steps=5", "trainer.learning_rate=0.01", "scale=standard", "pca=off", "report.pictures=false"]
 
 
