@@ -7,11 +7,9 @@ from __future__ import annotations
 
 import base64
 import io
-import shutil
 import warnings
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import sarcasm
 
@@ -22,7 +20,6 @@ REQUIREMENTS = (
     "tensorflow", "tf-slim", "threadpoolctl",
 )  # fmt: skip
 """What a package needs of others to go from sound to probability."""
-NOT_SERVED = shutil.ignore_patterns("__pycache__")
 
 
 def save_for_mlflow(package: Path, destination: Path) -> None:
@@ -33,7 +30,7 @@ def save_for_mlflow(package: Path, destination: Path) -> None:
         destination: the folder to write; must not exist.
     """
     # MLflow warns of its own type hints when this much of it is imported.
-    with warnings.catch_warnings(), TemporaryDirectory() as folder:
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import mlflow.pyfunc
         import pandas as pd
@@ -42,13 +39,11 @@ def save_for_mlflow(package: Path, destination: Path) -> None:
         from mlflow.types.schema import Array
 
         text, number = DataType.string, DataType.double
-        code = Path(folder, "sarcasm")
-        shutil.copytree(Path(sarcasm.__file__).parent, code, ignore=NOT_SERVED)
         mlflow.pyfunc.save_model(
             destination,
             python_model=str(CODE),
             artifacts={PACKAGE: str(package)},
-            code_paths=[str(code)],
+            code_paths=[str(Path(sarcasm.__file__).parent)],
             # Said here, or MLflow would run the model in another process to find out, for ten seconds.
             signature=ModelSignature(
                 inputs=Schema([ColSpec(text, "audio", required=False), ColSpec(text, "path", required=False)]),
