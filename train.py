@@ -178,9 +178,9 @@ def train_and_score(
     piece_seconds = config.embedding.piece_seconds if config.pool is embeddings.Pool.none else None
     heard = report.heard(tested, result.utterances, table, overviews, piece_seconds)
     with tracked.time("report"), TemporaryDirectory() as folder:
-        layout = report.laid_out(table, config.report.map, config.seed)
         report.write(
-            Path(folder), name, facts, cautions, losses, result, run_ids, table, options, heard, config.report, layout,
+            Path(folder), name, facts, cautions, losses, result, run_ids, table, options, heard, config.report,
+            config.seed,
         )  # fmt: skip
         report.write_card(Path(folder), name, tracked.run_id, facts, origin, result)
         tracked.log_folder(Path(folder))

@@ -9,7 +9,7 @@ from typing import Any
 
 from sarcasm.embeddings import Table
 from sarcasm.report.files import fits_csv, predictions_csv, report_json, report_text
-from sarcasm.report.layout import Layout
+from sarcasm.report.layout import laid_out
 from sarcasm.report.listening import Heard, as_json
 from sarcasm.report.options import Report
 from sarcasm.report.page import page
@@ -32,7 +32,7 @@ def write(
     options: Mapping[str, Any],
     clips: Sequence[Heard],
     how: Report,
-    layout: Layout,
+    seed: int,
 ) -> None:
     """Write the reports, predictions, pictures and page of a run.
 
@@ -48,7 +48,7 @@ def write(
         options: every option of the run.
         clips: what there is to hear of those that were tested.
         how: what is drawn, and where the page has their sound from.
-        layout: where the map of the clips has each.
+        seed: of the map of the clips.
 
     Raises:
         AudioError: a clip that is to be put into the page cannot be read.
@@ -56,7 +56,9 @@ def write(
     write_decisions(folder, result.levels, result.scores, table)
     if len(result.fits) > 1:
         (folder / "fits.csv").write_text(fits_csv(run_ids, result.fits), encoding="utf-8")
-    drawn = pictures(losses, result, layout, note="; ".join(warnings[:1])) if how.pictures else {}
+    drawn = {}
+    if how.pictures:
+        drawn = pictures(losses, result, laid_out(table, how.map, seed), note="; ".join(warnings[:1]))
     heard = as_json(clips, title)
     heard["clips"] = with_sound(heard["clips"], how.audio)
     whole = page(title, facts, warnings, result, drawn, options, heard)
