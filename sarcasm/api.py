@@ -355,7 +355,7 @@ def table(
         ConfigError: no run has such a metric or option.
     """
     named = [_run(each, uri) for each in runs]
-    parted = [part for each in named for part in (each.parts if each.tags.get("sweep") == "true" else [each])]
+    parted = [part for each in named for part in (each.parts if each.recorded.is_sweep else [each])]
     if not parted:
         raise SarcasmError("a table needs a run; name one or more")
     if unfinished := [each for each in parted if each.status != "FINISHED"]:

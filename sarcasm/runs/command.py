@@ -219,7 +219,7 @@ def _chosen(parsed: argparse.Namespace) -> list[Recorded]:
     fitting = find_runs(tracking, PROJECT, where=parsed.where) if parsed.where else []
     if parsed.runs:
         named = _find(tracking, parsed.runs)
-        found = [each for run in named for each in (run.parts() if run.tags.get("sweep") == "true" else [run])]
+        found = [each for run in named for each in (run.parts() if run.is_sweep else [run])]
         fits = {run.run_id for run in fitting}
         found = [run for run in found if not parsed.where or run.run_id in fits]
     else:
