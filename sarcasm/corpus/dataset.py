@@ -5,8 +5,10 @@ The rules: ids are unique and fit for a file name; most labels have a clip and m
 
 from __future__ import annotations
 
+import codecs
 import difflib
 import json
+import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,11 +18,22 @@ from typing import Any
 
 from omegaconf import MISSING
 
-from sarcasm.corpus.utterance import Corpus, Utterance
+from sarcasm.corpus.utterance import Corpus, Utterance, normalized
 from sarcasm.errors import ConfigError, CorpusError
 
 MOST_LISTED = 5
 """Names that an error lists before it only counts."""
+MARKS = {
+    codecs.BOM_UTF8: "UTF-8", codecs.BOM_UTF32_LE: "UTF-32", codecs.BOM_UTF32_BE: "UTF-32",
+    codecs.BOM_UTF16_LE: "UTF-16", codecs.BOM_UTF16_BE: "UTF-16",
+}  # fmt: skip
+"""Byte order mark -> encoding, in the order to be tried: the mark of UTF-32 (LE) begins with that of UTF-16 (LE)."""
+OTHER_FILES = {
+    b"PK\x03\x04": "an Excel workbook (.xlsx) or another zip archive", b"\xd0\xcf\x11\xe0": "an Excel workbook (.xls)",
+    b"PAR1": "a Parquet file", b"ARROW1": "an Arrow file", b"SQLite format 3\0": "an SQLite database",
+    b"\x1f\x8b": "compressed by gzip", b"{\\rtf": "a document in rich text (RTF)", b"%PDF": "a PDF document",
+}  # fmt: skip
+"""How files begin that are taken for tables, or hold one -> what they are."""
 
 
 class BadClips(Enum):
@@ -83,13 +96,16 @@ class Dataset:
             source: where the labels stand, for messages.
 
         Raises:
-            CorpusError: `only` names an id that does not exist; the message names the nearest.
+            CorpusError: `only` names an id that does not exist, and the message the nearest; or two have the same id.
         """
         known = {utterance.id: utterance for utterance in utterances}
-        for id_ in self.only:
-            if id_ not in known:
-                raise CorpusError(f"dataset.only: {source} has no {id_!r}{_meant(id_, known)}")
-        return [known[id_] for id_ in sorted(set(self.only) or known)]
+        if len(known) < len(utterances):
+            twice = Counter(utterance.id for utterance in utterances).most_common(1)[0][0]
+            raise CorpusError(f"{source}: the id {twice!r} stands there twice; ids must differ")
+        only = set(map(normalized, self.only))
+        for id_ in only - known.keys():
+            raise CorpusError(f"dataset.only: {source} has no {id_!r}{_meant(id_, known)}")
+        return [known[id_] for id_ in sorted(only or known)]
 
     def refuse_missing(self, names: Collection[str], n_all: int, what: str, how: str | None = None) -> None:
         """Stop when too large a share is missing.
@@ -159,20 +175,6 @@ def listed(names: Iterable[str]) -> str:
     return ", ".join(names[:MOST_LISTED]) + more
 
 
-def text_of(entry: Mapping[str, Any], name: str, where: str) -> str:
-    """A text from an entry of a file; "" where it has none.
-
-    Raises:
-        CorpusError: it is something else, or not valid Unicode (half a surrogate pair).
-    """
-    value = entry.get(name)
-    if value is None:
-        return ""
-    if not isinstance(value, str) or any("\ud800" <= character <= "\udfff" for character in value):
-        raise CorpusError(f"{where}: {name!r} is {shown(value)}; text is needed")
-    return value
-
-
 def shown(value: Any) -> str:
     """A value from a file as JSON, shortened, for a message."""
     text = json.dumps(value)
@@ -180,28 +182,57 @@ def shown(value: Any) -> str:
 
 
 def read_text(path: Path, option: str, advice: str) -> str:
-    """Read a file of labels, UTF-8 with or without a mark at its head.
+    """Read a file of labels: text in UTF-8, or in UTF-16 or UTF-32 with a byte order mark.
 
     Args:
         path: the file.
         option: the option that names it.
         advice: what to do when it is not there.
 
+    Returns:
+        The text without the mark; its lines end with a line feed, whatever they end with in the file.
+
     Raises:
-        CorpusError: it is missing, not a file, not readable or not UTF-8.
+        CorpusError: it is missing, not a file, not readable, or not such text.
     """
     try:
-        return path.read_bytes().decode("utf-8-sig")
+        text = _decoded(path.read_bytes(), f"{option}: {path}")
     except FileNotFoundError:
         raise CorpusError(f"{option}: {path} is not there; {advice}") from None
     except IsADirectoryError:
         raise CorpusError(f"{option}: {path} is a folder; name the file with {option}=FILE") from None
-    except UnicodeDecodeError as error:
-        line = error.object[: error.start].count(b"\n") + 1
-        raise CorpusError(f"{option}: {path}, line {line}: not UTF-8 text; save it as UTF-8") from error
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise CorpusError(f"{option}: {path} cannot be read ({reason}); name another with {option}=FILE") from error
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _decoded(content: bytes, where: str) -> str:
+    """The text of a file; the message of the error names its encoding, or what it is instead of text."""
+    if found := next((what for start, what in OTHER_FILES.items() if content.startswith(start)), None):
+        raise CorpusError(f"{where} is {found}, not text; save it as CSV or JSON in UTF-8")
+    encoding = next((name for mark, name in MARKS.items() if content.startswith(mark)), "UTF-8")
+    try:
+        text = content.decode(encoding).removeprefix("\ufeff")
+    except UnicodeDecodeError as error:
+        before = content[: error.start].decode(encoding, "ignore")
+        fault = f"not {encoding} text"
+        # A byte beyond ASCII is a letter in what Western systems wrote before UTF-8: whoever reads this may know it.
+        letter = content[error.start : error.start + 1].decode("cp1252", "replace")
+        if encoding == "UTF-8" and letter.isprintable() and letter != "\N{REPLACEMENT CHARACTER}":
+            fault += f": byte 0x{content[error.start]:02X}, which is {letter!r} in Windows-1252 (Latin-1)"
+        raise CorpusError(f"{where}, line {_line_of(before)}: {fault}; save it as UTF-8") from error
+    if "\0" in text:
+        raise CorpusError(
+            f"{where}, line {_line_of(text.partition(chr(0))[0])}: it has NUL characters, so it is UTF-16 without a"
+            " byte order mark, or no text; save it as UTF-8"
+        )
+    return text
+
+
+def _line_of(before: str) -> int:
+    """The line that follows a text, from 1, whatever its lines end with."""
+    return len(re.split(r"\r\n|\r|\n", before))
 
 
 def read_json(text: str, where: str, first_line: int = 1) -> Any:

@@ -15,6 +15,7 @@ from typing import Any
 from omegaconf import MISSING
 
 from sarcasm.advice import how_to_prepare
+from sarcasm.corpus import tables
 from sarcasm.corpus.dataset import (
     Dataset,
     bad_id,
@@ -24,9 +25,9 @@ from sarcasm.corpus.dataset import (
     read_text,
     refuse_one_class,
     shown,
-    text_of,
 )
-from sarcasm.corpus.utterance import Corpus, Utterance
+from sarcasm.corpus.paths import located
+from sarcasm.corpus.utterance import Corpus, Utterance, normalized
 from sarcasm.errors import CorpusError
 from sarcasm.options import option
 
@@ -65,11 +66,11 @@ class Mustard(Dataset):
         Raises:
             CorpusError: the labels cannot be used as they are.
         """
-        return read_labels(Path(self.labels))
+        return read_labels(located(self.labels, Path()))
 
     def read(self) -> Corpus:
         """See `Dataset.read`."""
-        labels, folder = Path(self.labels), Path(self.audio_dir)
+        labels, folder = (located(each, Path()) for each in (self.labels, self.audio_dir))
         if (how := how_to_prepare(labels)) and not labels.exists():
             # The command that makes the clips brings the labels along.
             raise CorpusError(
@@ -123,7 +124,7 @@ def _find_clips(folder: Path) -> tuple[Mapping[str, list[Path]], Counter[str]]:
             if path.name.startswith(".") or not path.is_file():
                 continue
             if extension in known:
-                clips[path.stem].append(path)
+                clips[normalized(path.stem)].append(path)
             elif extension in VIDEO_EXTENSIONS:
                 others[extension] += 1
     except FileNotFoundError:
@@ -161,11 +162,19 @@ def read_labels(path: Path) -> list[Utterance]:
         raise CorpusError(f"{path}: an object of id -> entry is needed, as in {WHERE_LABELS}")
     if not entries:
         raise CorpusError(f"{path}: there are no entries; name another file with dataset.labels=FILE")
-    return [_utterance(id_, entry, path) for id_, entry in entries.items()]
+    labels = [_label(id_, entry, path) for id_, entry in entries.items()]
+    rows = [(f"entry {id_}", entry) for id_, entry in entries.items()]
+    speakers, shows = (tables.names(rows, TEXTS[field], path) for field in ("speaker", "show"))
+    texts = [tables.text_of(entry, TEXTS["text"], f"{path}, {where}") for where, entry in rows]
+    return [
+        Utterance(id_, Path(), label, speaker, show, text)
+        for id_, label, speaker, show, text in zip(entries, labels, speakers, shows, texts, strict=True)
+    ]
 
 
-def _utterance(id_: str, entry: Any, path: Path) -> Utterance:
-    if fault := bad_id(id_):
+def _label(id_: str, entry: Any, path: Path) -> bool:
+    """The label of an entry, which must be of MUStARD's shape."""
+    if fault := bad_id(normalized(id_)):
         raise CorpusError(f"{path}: the id {id_!r} {fault}; name each entry after its clip, such as 2_97")
     where = f"{path}, entry {id_}"
     if not isinstance(entry, dict):
@@ -173,11 +182,10 @@ def _utterance(id_: str, entry: Any, path: Path) -> Utterance:
     if LABEL not in entry:
         near = nearest(LABEL, entry)
         raise CorpusError(f"{where}: {LABEL!r} is missing{f' (there is {near!r})' if near else ''}; add true or false")
-    if not isinstance(entry[LABEL], bool):
+    if (label := tables.label_of(entry[LABEL])) is None:
         raise CorpusError(f"{where}: {LABEL!r} is {shown(entry[LABEL])}; true or false is needed")
     for name in LISTS:
-        texts = entry.get(name, [])
+        texts = entry.get(name) or []
         if not (isinstance(texts, list) and all(isinstance(text, str) for text in texts)):
             raise CorpusError(f"{where}: {name!r} is {shown(texts)}; a list of texts is needed")
-    texts = {field: text_of(entry, name, where) for field, name in TEXTS.items()}
-    return Utterance(id_, Path(), entry[LABEL], **texts)
+    return label

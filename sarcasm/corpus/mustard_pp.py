@@ -7,23 +7,19 @@ turned its minutes and seconds into something else.
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from sarcasm.corpus.dataset import bad_id, nearest, read_text, shown
+from sarcasm.corpus import tables
+from sarcasm.corpus.dataset import bad_id, read_text, shown
 from sarcasm.corpus.mustard import Mustard
-from sarcasm.corpus.utterance import Utterance
+from sarcasm.corpus.utterance import Utterance, normalized
 from sarcasm.errors import CorpusError
 from sarcasm.options import option
 
 ID, LABEL = "SCENE", "Sarcasm"
 TEXTS = {"text": "SENTENCE", "speaker": "SPEAKER", "show": "SHOW"}
 """What we call a field -> what the table calls it."""
-LABELS = {"1": True, "1.0": True, "0": False, "0.0": False}
-"""A spreadsheet that found empty cells in the column writes 1.0."""
 UNKNOWN = "-"
 """Stands for a speaker who was not named."""
 WHERE_LABELS = "https://github.com/cfiltnlp/MUStARD_Plus_Plus, mustard++_text.csv"
@@ -48,44 +44,23 @@ def read_labels(path: Path) -> list[Utterance]:
     advice = f"put MUStARD++'s table there ({WHERE_LABELS}), or name another file with dataset.labels=FILE"
     text = read_text(path, "dataset.labels", advice)
     found: dict[str, Utterance] = {}
-    for line, row in _rows(text, path):
-        where = f"{path}, line {line}"
-        label = row[LABEL].strip()
-        if not label:
+    for line, cells in tables.delimited_rows(text, path, (ID, LABEL, *TEXTS.values())):
+        where = f"{path}, {line}"
+        if tables.is_missing(cells[LABEL]):
             continue  # a sentence of the context
-        if label not in LABELS:
-            raise CorpusError(f"{where}: {LABEL} is {shown(label)}; 1 or 0 is needed, or nothing for the context")
-        id_ = row[ID].strip()
+        if (label := tables.label_of(cells[LABEL])) is None:
+            raise CorpusError(
+                f"{where}: {LABEL} is {shown(cells[LABEL])}; 1 or 0 is needed, or nothing for the context"
+            )
+        id_ = normalized(cells[ID])
         if fault := bad_id(id_):
             raise CorpusError(f"{where}: the {ID} {id_!r} {fault}; name each utterance after its clip, such as 1_60")
         if id_ in found:
             raise CorpusError(f"{where}: the {ID} {id_!r} has a label already, further up; keep one of them")
-        texts = {field: row[column].strip() for field, column in TEXTS.items()}
-        if texts["speaker"] == UNKNOWN:
+        texts = {field: tables.text_of(cells, column, where) for field, column in TEXTS.items()}
+        if normalized(texts["speaker"]) == UNKNOWN:
             texts["speaker"] = ""
-        found[id_] = Utterance(id_, Path(), LABELS[label], **texts)
+        found[id_] = Utterance(id_, Path(), label, **texts)
     if not found:
         raise CorpusError(f"{path}: no row has a label; name another file with dataset.labels=FILE")
     return list(found.values())
-
-
-def _rows(text: str, path: Path) -> Iterator[tuple[int, Mapping[str, str]]]:
-    # Not split into lines before: sentences hold line breaks.
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    try:
-        header = [name.strip() for name in next(reader, [])]
-        for name in (ID, LABEL, *TEXTS.values()):
-            if name not in header:
-                near = nearest(name, header)
-                hint = f" (there is {near!r})" if near else ""
-                raise CorpusError(f"{path}: the column {name!r} is missing{hint}; it is not MUStARD++'s table")
-        for row in reader:
-            if row and len(row) != len(header):
-                raise CorpusError(
-                    f"{path}, line {reader.line_num}: there are {len(row)} fields for {len(header)} columns; put a"
-                    " field that holds a comma in quotes"
-                )
-            if row:
-                yield reader.line_num, dict(zip(header, row, strict=True))
-    except csv.Error as error:
-        raise CorpusError(f"{path}, line {reader.line_num}: not CSV ({error})") from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,11 +14,28 @@ from sarcasm.corpus.provenance import read_records
 from sarcasm.files import hash_files
 
 UNREADABLE = "unreadable"
+INVISIBLE = ("Cc", "Cf")
+"""Unicode categories of characters that nobody sees in a name: control and format characters, such as the zero-width
+space, the soft hyphen and the byte order mark."""
+
+
+def normalized(text: str) -> str:
+    """A text as it is compared: two that look the same are the same, however they were typed.
+
+    Returns:
+        It in Unicode's form NFKC (Unicode Standard Annex 15), with neither white space of any kind at its ends nor more
+        than one space in a row, and without invisible characters; normalizing it again changes nothing.
+    """
+    visible = "".join(each for each in text if each.isspace() or unicodedata.category(each) not in INVISIBLE)
+    return " ".join(unicodedata.normalize("NFKC", visible).split())
 
 
 @dataclass(frozen=True)
 class Utterance:
     """One clip and what is known of it.
+
+    Names are kept as they are compared (see `normalized`), whatever made the utterance: everything that groups by one
+    of them groups the same. A text is kept as it reads, in one form of Unicode and with one kind of line end.
 
     Attributes:
         id: unique in its corpus.
@@ -36,6 +54,12 @@ class Utterance:
     show: str = ""
     text: str = ""
     split: str = ""
+
+    def __post_init__(self) -> None:
+        for name in ("id", "speaker", "show", "split"):
+            object.__setattr__(self, name, normalized(getattr(self, name)))
+        text = unicodedata.normalize("NFC", self.text).replace("\r\n", "\n").replace("\r", "\n")
+        object.__setattr__(self, "text", text.strip())
 
 
 @dataclass(frozen=True)
@@ -74,7 +98,7 @@ class Corpus:
             utterance
             for utterance in self.utterances
             if self.hashes[utterance.id]
-            not in (UNREADABLE, self._prepared.get(utterance.path, self.hashes[utterance.id]))
+            not in (UNREADABLE, self._prepared.get(_composed(utterance.path), self.hashes[utterance.id]))
         )
 
     @property
@@ -87,7 +111,7 @@ class Corpus:
         return frozenset(
             utterance.id
             for utterance in self.utterances
-            if self.hashes[utterance.id] == self._prepared.get(utterance.path)
+            if self.hashes[utterance.id] == self._prepared.get(_composed(utterance.path))
         )
 
     @cached_property
@@ -95,7 +119,7 @@ class Corpus:
         """Path -> hash of what was prepared there."""
         folders = {utterance.path.parent for utterance in self.utterances}
         return {
-            folder / records[-1].file: records[-1].sha256
+            _composed(folder / records[-1].file): records[-1].sha256
             for folder in folders
             for records in read_records(folder).values()
         }
@@ -116,3 +140,8 @@ class Corpus:
             known += [utterance.text, utterance.split]
             whole.update(f"{json.dumps(known)}\n{self.hashes[utterance.id]}\n".encode())
         return f"sha256:{whole.hexdigest()}"
+
+
+def _composed(path: Path) -> Path:
+    """A path by which to find what is known of a file, whichever form of Unicode a disk keeps its name in."""
+    return Path(unicodedata.normalize("NFC", str(path)))
