@@ -17,12 +17,15 @@ from typing import Any
 
 import numpy as np
 
+from sarcasm.corpus import normalized
 from sarcasm.errors import SarcasmError
 from sarcasm.options import OF_THE_PLACE
 from sarcasm.scoring import N_SWAPS, Paired, holm, paired
 from sarcasm.splits.units import codes
 from sarcasm.tracking import Recorded
 
+NAMES = ("utterance", "speaker", "show")
+"""Columns of predictions.csv that are compared."""
 SURE = 0.05
 SEED = 0
 DRAWS_BELOW = 20
@@ -94,7 +97,11 @@ def read(run: Recorded) -> Decided:
     Raises:
         SarcasmError: it has none, or decided for neither class or both.
     """
-    rows = run.rows("predictions.csv")
+    # Earlier versions recorded names as they were typed.
+    rows = [
+        {key: normalized(value) if key in NAMES and value else value for key, value in row.items()}
+        for row in run.rows("predictions.csv")
+    ]
     if any(row["decision"] not in ("0", "1") for row in rows):
         raise SarcasmError(
             f"run {run.run_id} ({run.run_name}) decided for neither class or both, as decision=round does; only runs"

@@ -19,6 +19,7 @@ from sarcasm.corpus import Corpus, Dataset, Utterance
 from sarcasm.corpus.dataset import MOST_LISTED
 from sarcasm.corpus.provenance import MANIFEST, Record, read_records
 from sarcasm.errors import AudioError, CorpusError
+from sarcasm.splits import case_warnings
 
 READING_THREADS = 2
 SILENT_PEAK = 1e-3
@@ -65,7 +66,12 @@ def examine(dataset: Dataset) -> tuple[list[Finding], Balance | None]:
         state = State.missing if "is not there" in str(error) else State.broken
         return [Finding(dataset.name, "labels and clips", state, *_cut(str(error)))], None
     heard = _listen(corpus.utterances)
-    findings = [*_of_files(dataset, corpus), *_of_sound(dataset, corpus, heard), *_of_records(dataset, corpus)]
+    findings = [
+        *_of_files(dataset, corpus),
+        *_of_names(dataset, corpus),
+        *_of_sound(dataset, corpus, heard),
+        *_of_records(dataset, corpus),
+    ]
     balance = _balance(dataset.name, corpus, heard)
     findings += _of_balance(balance)
     n_bad = len({id_ for finding in findings if finding.state is State.broken for id_ in finding.clips})
@@ -123,6 +129,12 @@ def _of_files(dataset: Dataset, corpus: Corpus) -> Iterator[Finding]:
         are = "is" if len(corpus.unlabelled) == 1 else "are"
         detail = f"{len(corpus.unlabelled)} {files} in {folder} {_have(corpus.unlabelled)} no label and {are} not used"
         yield Finding(dataset.name, "clips without a label", State.note, detail, "", corpus.unlabelled)
+
+
+def _of_names(dataset: Dataset, corpus: Corpus) -> Iterator[Finding]:
+    for warning in case_warnings(corpus.utterances):
+        detail, _, fix = warning.partition(". ")
+        yield Finding(dataset.name, "names alike but for case", State.note, detail, fix.removesuffix("."))
 
 
 def _of_sound(dataset: Dataset, corpus: Corpus, heard: Mapping[str, _Heard]) -> Iterator[Finding]:

@@ -11,7 +11,7 @@ from sarcasm.corpus.mustard import Mustard
 from sarcasm.corpus.mustard_pp import MustardPP
 from sarcasm.corpus.provenance import MANIFEST
 from sarcasm.corpus.smoke import Smoke
-from sarcasm.corpus.utterance import UNREADABLE, Corpus, Utterance
+from sarcasm.corpus.utterance import UNREADABLE, Corpus, Utterance, normalized
 
 __all__ = [
     "MANIFEST",
@@ -25,4 +25,5 @@ __all__ = [
     "ShortClips",
     "Smoke",
     "Utterance",
+    "normalized",
 ]

@@ -1,6 +1,7 @@
 """What every dataset has: its options, and the rules any corpus must keep to be of use.
 
-The rules: ids are unique and fit for a file name; most labels have a clip and most clips a label; both classes occur.
+The rules: ids are unique, and fit for a file name where clips are found by them; most labels have a clip and most clips
+a label; both classes occur.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import difflib
 import json
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path

@@ -105,9 +105,7 @@ def read_manifest(path: Path) -> list[Utterance]:
         if not utterance.id.isprintable():
             raise CorpusError(f"{at}: the id {utterance.id!r} has characters that cannot be printed; name it otherwise")
         if utterance.id in first:
-            raise CorpusError(
-                f"{at}: the id {utterance.id!r} stands in {first[utterance.id]} already; ids must differ"
-            )
+            raise CorpusError(f"{at}: the id {utterance.id!r} stands in {first[utterance.id]} already; ids must differ")
         first[utterance.id] = where
         utterances.append(utterance)
     return utterances

@@ -6,6 +6,7 @@ import os
 import unicodedata
 from collections import defaultdict
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from sarcasm.files import once_a_version
@@ -24,8 +25,8 @@ def located(name: str, folder: Path) -> Path:
     """The path of what a table names.
 
     It is taken as it is written. Only where nothing lies there it is tried as other systems would have it: without
-    white space at its ends, with / for each \\, with the home folder for ~, and with its letters composed or decomposed
-    (é is one character in most tables, and two in the names that macOS gives to files).
+    white space at its ends, with slashes for backslashes, with the home folder for ~, and with its letters composed or
+    decomposed (é is one character in most tables, and two in the names that macOS gives to files).
 
     Args:
         name: as the table has it, absolute or relative to the folder.
@@ -36,7 +37,8 @@ def located(name: str, folder: Path) -> Path:
     """
     written = folder / name
     plain = name.strip().replace("\\", "/")
-    for spelling in dict.fromkeys((name, name.strip(), plain, os.path.expanduser(plain))):
+    at_home = os.path.expanduser(plain)  # noqa: PTH111  # Path.expanduser stops where there is no home
+    for spelling in dict.fromkeys((name, name.strip(), plain, at_home)):
         path = folder / spelling
         if is_there(path):
             return path
@@ -46,7 +48,7 @@ def located(name: str, folder: Path) -> Path:
 
 
 def _in_another_form(path: Path) -> Path | None:
-    """The one path that differs in the forms of its letters alone, folder by folder; None where there is not just one."""
+    """The one path that differs in the forms of its letters alone; None where there is not just one."""
     found = Path(path.anchor)
     for part in path.relative_to(path.anchor).parts:
         if is_there(found / part):
@@ -67,9 +69,8 @@ def _form(name: str) -> str:
 def _by_form(folder: Path) -> Mapping[str, list[str]]:
     """Composed name -> the names in a folder that are the same but for the forms of their letters."""
     names = defaultdict(list)
-    try:
-        for name in os.listdir(folder):
-            names[_form(name)].append(name)
-    except OSError:
-        pass  # what cannot be looked through holds nothing that could be found
+    # What cannot be looked through holds nothing that could be found.
+    with suppress(OSError):
+        for path in folder.iterdir():
+            names[_form(path.name)].append(path.name)
     return names

@@ -19,8 +19,8 @@ from sarcasm.errors import CorpusError
 
 SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "vertical bar"}
 """What stands between the fields of a row -> its name; Excel takes semicolons where the comma is the decimal one."""
-SEPARATOR_LINE = re.compile(r'"?sep=(.)"?', re.IGNORECASE)
-"""The first line that tells Excel the separator."""
+SEPARATOR_LINE = re.compile(r'"?sep=([^\w" ])"?(?:\1|\s)*', re.IGNORECASE)
+"""The first line that tells Excel the separator; what saves it anew fills it up with empty fields."""
 LABELS = {
     "true": True, "sarcastic": True,
     "false": False, "non-sarcastic": False, "non_sarcastic": False,
@@ -50,7 +50,7 @@ def delimited_rows(text: str, path: Path, needed: Sequence[str], optional: Seque
             or a quote is not closed; the message names file and line.
     """
     first, _, rest = text.partition("\n")
-    stated = SEPARATOR_LINE.fullmatch(first.strip())
+    stated = SEPARATOR_LINE.fullmatch(first)
     separator = stated[1] if stated else _separator(text, needed)
     # Not split into lines before: a quoted field may hold a line break.
     reader = _csv_reader(rest if stated else text, separator)
@@ -129,7 +129,7 @@ def text_of(cells: Mapping[str, Any], name: str, where: str) -> str:
     if isinstance(value, int | float) and not isinstance(value, bool):
         return str(value)
     if not isinstance(value, str) or any("\ud800" <= character <= "\udfff" for character in value):
-        raise CorpusError(f"{where}: {name!r} is {shown(value)}; text or a number is needed")
+        raise CorpusError(f"{where}: {name!r} is {shown(value)}; text is needed")
     return value
 
 
@@ -157,7 +157,7 @@ def _separator(text: str, needed: Sequence[str]) -> str:
 
     def n_named(separator: str) -> int:
         try:
-            header = next((row for row in _csv_reader(text, separator) if any(map(normalized, row))), [])
+            header: list[str] = next((row for row in _csv_reader(text, separator) if any(map(normalized, row))), [])
         except csv.Error:
             return 0
         folded = {_folded(name) for name in header}

@@ -6,7 +6,7 @@ from collections.abc import Sequence, Sized
 
 from sarcasm.corpus import Corpus
 from sarcasm.embeddings import Table
-from sarcasm.splits import Audit, Fold
+from sarcasm.splits import Audit, Fold, case_warnings
 
 MADE_UP = "The clips are made up (synthesised sound): the scores show that everything works, and nothing else."
 
@@ -25,7 +25,7 @@ def cautions(clips: Corpus, table: Table, folds: Sequence[Fold], audit: Audit) -
         found.append(f"There is no VGGish checkpoint: the embeddings come from random weights (seed {seed}){fitted}.")
     elif table.fits_pca:
         found.append("VGGish's PCA was not made for this embedding: one is fitted on the training rows.")
-    found += audit.warnings
+    found += audit.warnings + case_warnings(clips.utterances)
     n_sarcastic, n_all = int(table.utterance_labels.sum()), len(table.utterances)
     if 1 in (n_sarcastic, n_all - n_sarcastic):
         word = "sarcastic" if n_sarcastic == 1 else "not sarcastic"

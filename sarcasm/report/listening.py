@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from sarcasm.audio import SAMPLE_RATE
+from sarcasm.corpus import normalized
 from sarcasm.embeddings import N_LEVELS, Embedding, Table
 from sarcasm.errors import SarcasmError
 from sarcasm.logits import probability
@@ -156,8 +157,8 @@ def side_by_side(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[st
     Raises:
         SarcasmError: they share no clip, or disagree on a label.
     """
-    others = {clip["id"]: clip for clip in second["clips"]}
-    shared = [(clip, others[clip["id"]]) for clip in first["clips"] if clip["id"] in others]
+    others = {normalized(clip["id"]): clip for clip in second["clips"]}
+    shared = [(clip, others[id_]) for clip in first["clips"] if (id_ := normalized(clip["id"])) in others]
     names = [*first["runs"], *second["runs"]]
     if not shared:
         raise SarcasmError(f"{' and '.join(names)} have tested no clip in common; compare runs on the same split")

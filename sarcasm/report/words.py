@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from sarcasm.scoring import METRICS, ChanceTest, Result, Spread
 
 FEW_SPEAKERS = 20
 """Below about so many, intervals over speakers come out too narrow (Cameron, Gelbach & Miller 2008)."""
 SURE = 0.05
+FEW_TESTED = 2
+"""Speakers or shows of which a score says little beyond themselves: of one there is no interval, of two hardly any."""
 
 
 def certainty(result: Result) -> list[str]:
@@ -26,6 +29,7 @@ def certainty(result: Result) -> list[str]:
             few = ", too few to be sure of it" if speakers.n_units < FEW_SPEAKERS else ""
             words.append(f"{_span(speakers.low, speakers.high)} over its {speakers.n_units} speakers{few}")
         said.append(f"95 % interval of weighted F: {', '.join(words)}.")
+    said += [few_tested(unit, names) for unit, names in result.tested.items() if 0 < len(names) <= FEW_TESTED]
     if result.chance:
         said.append(_chance(result.chance, result.is_leaky))
     for over, spreads in (("folds", result.by_fold), ("seeds", result.by_seed)):
@@ -58,6 +62,15 @@ def _chance(chance: ChanceTest, is_leaky: bool) -> str:
     if within is not None and within >= SURE:
         return f"Above chance, but maybe by whose voice it is, not by the tone: {reached} {p}."
     return f"Above chance: {reached} {p}."
+
+
+def few_tested(unit: str, names: Sequence[str]) -> str:
+    """What a score on one or two speakers or shows is worth; for the names see `Result.tested`."""
+    of = {"speaker": "by", "show": "from"}[unit]
+    if len(names) == 1:
+        no_interval = ", and no interval over speakers can be given" if unit == "speaker" else ""
+        return f"All test clips are {of} one {unit}, {names[0]}: the score says nothing of other {unit}s{no_interval}."
+    return f"All test clips are {of} two {unit}s, {' and '.join(names)}: the score says little of other {unit}s."
 
 
 def spread_words(spread: Spread) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -95,6 +96,8 @@ class Shown:
         spans = {unit: interval(self.run, SCORE, unit) for unit in ("utterance", "speaker")}
         if words := [f"{span.low:.3f} to {span.high:.3f} over {unit}s" for unit, span in spans.items() if span]:
             said.append(f"95 % interval of weighted F: {', '.join(words)}.")
+        if math.isnan(metrics.get("interval/speaker/f1_weighted/low", 0.0)):
+            said.append("All test clips are by one speaker: the score says nothing of other speakers.")
         if "chance/p_value" in metrics:
             within = metrics.get("chance/p_within_speakers")
             speakers = "" if within is None else f", {within:.2g} if shuffled within speakers"

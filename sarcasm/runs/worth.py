@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -28,12 +29,13 @@ class Interval(NamedTuple):
 
 
 def interval(run: Recorded, metric: str, unit: str = "utterance") -> Interval | None:
-    """The interval of a test metric of whole clips; None where the run has none."""
+    """The interval of a test metric of whole clips; None where the run has none, or none can be said."""
     ends = [
         run.metrics.get(f"interval/{unit}/{metric.removeprefix(TESTED)}/{end}") if metric.startswith(TESTED) else None
         for end in Interval._fields
     ]
-    return Interval(*ends) if None not in ends else None  # type: ignore[arg-type]
+    known = [end for end in ends if end is not None and not math.isnan(end)]
+    return Interval(*known) if len(known) == len(ends) else None
 
 
 def marks(runs: Sequence[Recorded]) -> dict[str, tuple[str, ...]]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from sarcasm.corpus import Utterance
 from sarcasm.embeddings import Table
 from sarcasm.scoring.baselines import Baseline, baselines, gain
 from sarcasm.scoring.calibration import Calibration, calibration
@@ -63,6 +64,8 @@ class Result:
         calibration: of the probability of utterances.
         curves: "roc" and "precision_recall" -> the curve of the probability of utterances; none with one class.
         validation: on the utterances that thresholds and ends were chosen on, or None.
+        tested: "speaker" and "show" -> names of those among the tested utterances; shows only where training heard
+            none of them, and nothing where they are not known.
         is_leaky: whether test clips, or parts or copies of them, were heard in training, so that all this is too good.
     """
 
@@ -77,6 +80,7 @@ class Result:
     chance: ChanceTest | None = None
     curves: Mapping[str, Curve] = field(default_factory=dict)
     validation: Scores | None = None
+    tested: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     is_leaky: bool = False
 
     @property
@@ -158,8 +162,25 @@ def result(
         calibration=calibration(utterances.labels, utterances.probability, units=utterances.utterance),
         curves=curves(utterances.labels, utterances.probability, utterances.utterance, seed),
         validation=score_level(utterance_level(validated, table, decision), decision) if validated else None,
+        tested={"speaker": _speakers(table, utterances) if has_speakers else (), "show": _new_shows(folds, table)},
         is_leaky=is_leaky,
     )
+
+
+def _speakers(table: Table, level: Level) -> tuple[str, ...]:
+    voices = {units.voice(table.utterances[position]) for position in np.unique(level.utterance)}
+    return tuple(name for _, name in sorted(voices))
+
+
+def _new_shows(folds: Sequence[Fold], table: Table) -> tuple[str, ...]:
+    """The tested shows, where no fold tests one that it is trained on."""
+    sides = [[{each.show for each in _utterances(table, rows)} for rows in (fold.test, fold.seen)] for fold in folds]
+    tested = set.union(*(test for test, _ in sides))
+    return () if "" in tested or any(test & seen for test, seen in sides) else tuple(sorted(tested))
+
+
+def _utterances(table: Table, rows: np.ndarray) -> list[Utterance]:
+    return [table.utterances[position] for position in np.unique(table.utterance[rows])]
 
 
 def test_metrics(scores: Mapping[str, Scores]) -> dict[str, float]:

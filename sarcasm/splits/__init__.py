@@ -3,7 +3,7 @@
 A protocol (`protocols`, `mustard`) answers with folds. What a protocol promises is checked from outside by `audit`.
 """
 
-from sarcasm.splits.audit import Audit, Balance, Overlap, audit
+from sarcasm.splits.audit import Audit, Balance, Overlap, audit, case_warnings
 from sarcasm.splits.fold import Fold
 from sarcasm.splits.mustard import MustardSD, MustardSI, Reading
 from sarcasm.splits.protocols import (
@@ -35,5 +35,6 @@ __all__ = [
     "Split",
     "UtteranceSplit",
     "audit",
+    "case_warnings",
     "with_validation",
 ]

@@ -15,11 +15,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sarcasm.corpus import Utterance
+from sarcasm.corpus.dataset import listed
 from sarcasm.embeddings import Table
 from sarcasm.errors import SplitError
 from sarcasm.splits import units
 from sarcasm.splits.fold import Fold
-from sarcasm.splits.protocols import AuditPolicy, Split
+from sarcasm.splits.protocols import SIDES, AuditPolicy, Split
 
 KINDS = {
     "utterances": "parts of the same clip",
@@ -154,6 +156,30 @@ class Audit:
         """The balances as a table."""
         names = ("fold", "side", "group", "name", "utterances", "sarcastic", "examples", "sarcastic_examples")
         return _table(names, (tuple(vars(each).values()) for each in self.balances))
+
+
+def case_warnings(utterances: Sequence[Utterance]) -> list[str]:
+    """Names that differ in upper and lower case alone, and so count as different: a sentence for each kind of name.
+
+    What a split calls its sides is left out: there, case does not matter.
+    """
+    kinds: dict[str, list[tuple[Hashable, str]]] = {
+        "shows": [(each.show.casefold(), each.show) for each in utterances],
+        "speakers": [((each.show.casefold(), each.speaker.casefold()), each.speaker) for each in utterances],
+        "folds": [(each.split.casefold(), each.split) for each in utterances if each.split.lower() not in SIDES],
+    }
+    said = []
+    for kind, keyed in kinds.items():
+        spellings: dict[Hashable, set[str]] = {}
+        for key, name in keyed:
+            spellings.setdefault(key, set()).add(name)
+        alike = [" / ".join(sorted(each)) for each in spellings.values() if len(each) > 1]
+        if alike:
+            said.append(
+                f"These {kind} differ in upper and lower case alone and count as different: {listed(alike)}. If they"
+                " are the same, spell them alike."
+            )
+    return said
 
 
 def audit(folds: Sequence[Fold], table: Table, split: Split) -> Audit:

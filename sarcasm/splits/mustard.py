@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 from omegaconf import MISSING
 
+from sarcasm.corpus import normalized
 from sarcasm.embeddings import Table
 from sarcasm.errors import SplitError
 from sarcasm.options import option
@@ -86,14 +87,14 @@ class MustardSI(Split):
     def folds(self, table: Table, seed: int) -> list[Fold]:  # noqa: ARG002
         """See `Split.folds`; nothing is drawn."""
         refuse_unknown(table, "show", self.name)
-        shows = sorted({each.show for each in table.utterances})
-        if self.test_show not in shows or len(shows) == 1:
+        shows, test_show = sorted({each.show for each in table.utterances}), normalized(self.test_show)
+        if test_show not in shows or len(shows) == 1:
             raise SplitError(
                 f"split={self.name} tests the show {self.test_show} and trains on others; this corpus has"
                 f" {', '.join(shows)}; name one of several with split.test_show=SHOW"
             )
-        tested = np.flatnonzero([each.show == self.test_show for each in table.utterances])
-        return folds_of(table, {self.test_show: tested})
+        tested = np.flatnonzero([each.show == test_show for each in table.utterances])
+        return folds_of(table, {test_show: tested})
 
     def validation_units(self, table: Table) -> np.ndarray:
         """By speaker, as `split=show_out`."""

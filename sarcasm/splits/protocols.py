@@ -233,7 +233,7 @@ class Predefined(Split):
 
     def folds(self, table: Table, seed: int) -> list[Fold]:  # noqa: ARG002
         """See `Split.folds`; nothing is drawn."""
-        named = [each.split.strip() for each in table.utterances]
+        named = [each.split for each in table.utterances]
         if nameless := [each.id for each, name in zip(table.utterances, named, strict=True) if not name]:
             raise SplitError(
                 f"split={self.name}: {len(nameless)} of {len(named)} clips have no value in the column split, such as"

@@ -11,7 +11,7 @@ from collections.abc import Hashable, Iterable, Sequence
 
 import numpy as np
 
-from sarcasm.corpus import Utterance
+from sarcasm.corpus import Utterance, normalized
 from sarcasm.embeddings import Table
 from sarcasm.near_copies import connected
 
@@ -45,8 +45,8 @@ def voice(utterance: Utterance) -> tuple[str, str]:
 
 
 def words(text: str) -> str:
-    """A text without case and punctuation."""
-    return " ".join(re.findall(r"\w+", text.casefold()))
+    """A text without case, punctuation and what nobody sees."""
+    return " ".join(re.findall(r"\w+", normalized(text).casefold()))
 
 
 def line(utterance: Utterance) -> Hashable | None:
