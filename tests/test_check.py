@@ -289,6 +289,20 @@ def test_shows_and_speakers_of_one_class_are_noted(folder):
     )
 
 
+def test_names_that_differ_in_case_alone_are_noted(folder):
+    entries = json.loads((folder / "labels.json").read_text(encoding="utf-8"))
+    entries["1_60"]["speaker"], entries["1_61"]["speaker"] = "a", "A\u00a0 "
+    entries["2_67"]["show"] = "Two"
+    (folder / "labels.json").write_text(json.dumps(entries), encoding="utf-8")
+    finding = found(folder)["names"]
+    assert (finding.state, finding.detail) == (
+        State.note,
+        "These shows differ in upper and lower case alone and count as different: TWO / Two. If they are the same, spell"
+        " them alike. These speakers differ in upper and lower case alone and count as different: A / a. If they are the"
+        " same, spell them alike.",
+    )
+
+
 def test_a_rare_class_is_noted(folder):
     labels = json.loads((folder / "labels.json").read_text())
     template = labels["1_60"]

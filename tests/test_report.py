@@ -16,6 +16,7 @@ from sarcasm.report.drawing import svg
 from sarcasm.report.options import Audio, Map, Report
 from sarcasm.report.page import clips_of
 from sarcasm.report.pictures import _map
+from sarcasm.report.words import certainty
 from sarcasm.scoring import Decision, Predictions
 from sarcasm.splits import Audit, AuditPolicy, Fold, UtteranceSplit, audit
 from tests.conftest import make_table
@@ -79,6 +80,65 @@ def test_one_class_on_a_side_and_one_clip_of_a_class_are_cautions():
         "Only 1 of the 3 clips is sarcastic: no score over so few can mean anything.",
         "All 2 test examples are not sarcastic: the scores of such a split mean nothing.",
     ]
+
+
+def test_names_that_differ_in_case_alone_are_a_caution_but_not_what_a_split_calls_its_sides(table):
+    speakers, sides = (
+        ["S1", "s1", "S1 ", "\uff331", "Straße", "STRASSE", "", ""],
+        ["Train", "train", "TEST", "test"] * 2,
+    )
+    utterances = [
+        replace(each, speaker=speaker, split=side)
+        for each, speaker, side in zip(table.utterances, speakers, sides, strict=True)
+    ]
+    assert report.cautions(Corpus(tuple(utterances)), table, halves(table), NOTHING_SEEN) == [
+        "These speakers differ in upper and lower case alone and count as different: S1 / s1, STRASSE / Straße. If they"
+        " are the same, spell them alike."
+    ]
+    folds = [
+        replace(each, show=side, split="One" if side == "Train" else "one")
+        for each, side in zip(table.utterances, sides, strict=True)
+    ]
+    assert [
+        each.split(":")[0] for each in report.cautions(Corpus(tuple(folds)), table, halves(table), NOTHING_SEEN)
+    ] == [
+        "These shows differ in upper and lower case alone and count as different",
+        "These folds differ in upper and lower case alone and count as different",
+    ]
+
+
+ONE_SPEAKER = (
+    "All test clips are by one speaker, {}: the score says nothing of other speakers, and no interval over speakers can"
+    " be given."
+)
+TWO_SPEAKERS = "All test clips are by two speakers, ANNA and BEN: the score says little of other speakers."
+ONE_SHOW = "All test clips are from one show, B: the score says nothing of other shows."
+TWO_SHOWS = "All test clips are from two shows, B and C: the score says little of other shows."
+
+
+@pytest.mark.parametrize(
+    ("speakers", "shows", "said"),
+    [
+        (["ANNA"] * 8, ["A"] * 8, [ONE_SPEAKER.format("ANNA")]),
+        (["ANNA"] * 4 + ["BEN\u00a0", "BEN"] * 2, ["A"] * 8, [ONE_SPEAKER.format("BEN")]),
+        (["ANNA", "BEN"] * 4, ["A"] * 8, [TWO_SPEAKERS]),
+        (["ANNA", "BEN", "CLEO", "DAN"] * 2, ["A"] * 8, []),
+        (["ANNA", ""] * 4, ["A"] * 8, []),
+        ([""] * 8, [""] * 8, []),
+        (["ANNA", "BEN", "CLEO", "DAN"] * 2, ["A"] * 4 + ["B"] * 4, [ONE_SHOW]),
+        (["ANNA", "BEN", "CLEO", "DAN"] * 2, ["A"] * 4 + ["B", "C"] * 2, [TWO_SHOWS]),
+        (["ANNA", "BEN", "CLEO", "DAN"] * 2, ["A", "B"] * 4, []),
+        ([""] * 8, ["A"] * 4 + ["B"] * 4, [ONE_SHOW]),
+    ],
+)
+def test_a_split_that_tests_one_or_two_speakers_or_new_shows_says_so(table, speakers, shows, said):
+    utterances = tuple(
+        replace(each, speaker=speaker, show=show)
+        for each, speaker, show in zip(table.utterances, speakers, shows, strict=True)
+    )
+    for decision in (Decision.argmax, Decision.round):
+        found = certainty(scored(replace(table, utterances=utterances), decision))
+        assert [sentence for sentence in found if sentence.startswith("All test clips")] == said
 
 
 HOSTILE = "</script><script>alert(1)</script><!--"

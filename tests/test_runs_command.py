@@ -268,6 +268,14 @@ def test_a_run_is_shown_with_what_made_it_and_what_differs_from_the_defaults(rec
     assert found["seconds"] == 90
 
 
+def test_an_interval_over_the_one_speaker_that_is_tested_is_not_shown_as_a_number(records, ask):
+    ends = {f"interval/speaker/f1_weighted/{end}": float("nan") for end in ("low", "high")}
+    run_id = records.add("alone", f=0.7, metrics=ends)
+    shown = ask("show", run_id)
+    assert "95 % interval of weighted F: 0.600 to 0.800 over utterances." in shown
+    assert "All test clips are by one speaker: the score says nothing of other speakers." in " ".join(shown.split())
+
+
 def test_a_failed_run_says_why_and_a_sweep_shows_its_jobs(records, ask, monkeypatch):
     records.add(
         "failed", status="FAILED", tags={"error": "the loss is nan at step 3"}, metrics={"train/loss": float("nan")}

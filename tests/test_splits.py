@@ -432,6 +432,50 @@ def test_a_share_that_leaves_nothing_is_one_clear_line():
         replace(SPEAKER, test_size=0.99).folds(table, 0)
 
 
+SPELLINGS = ["S2", "S2 ", "S2\u3000", "\uff332", "S2\u200b"]
+
+
+def test_one_speaker_stands_on_one_side_however_the_name_was_typed():
+    names = [
+        f"S{number // 2 % 4}" if number < 8 else SPELLINGS[number % 5].replace("2", str(number // 2 % 4))
+        for number in range(16)
+    ]
+    table = make_table([True, False] * 8, [1] * 16, speakers=names)
+    split = replace(SPEAKER, test_size=0.25, audit=AuditPolicy.strict)
+    (fold,) = split.folds(table, 0)
+    assert len({units.speaker(each) for each in table.utterances}) == 4
+    assert not sides(table, fold.train, units.speaker) & sides(table, fold.test, units.speaker)
+    audit([fold], table, split).refuse("speaker")
+    leaky = Fold("one", np.arange(8), np.arange(8, 16))
+    assert len(audit([leaky], table, split).shared("speakers")) == 8
+
+
+def test_the_same_line_is_found_however_its_letters_were_typed():
+    table = make_table([True, False] * 2, [1] * 4, speakers=["ANNA"] * 4)
+    lines = [
+        "Un café, s’il vous plaît",
+        " UN  CAFE\u0301 S\u2019IL\u00a0VOUS\nPLAI\u0302T!",
+        "Un ca\u00adfé s\u2019il vous plaît.",
+        "Sure.",
+    ]
+    utterances = tuple(replace(each, text=text) for each, text in zip(table.utterances, lines, strict=True))
+    assert units.of_utterances(replace(table, utterances=utterances)).tolist() == [0, 0, 0, 1]
+
+
+def test_a_fold_and_a_show_are_known_however_they_were_typed():
+    table = make_table([True, False] * 4, [1] * 8)
+    split = Predefined(name="predefined", **WARN)
+    sides_typed = ["train ", "Train\u00a0", "ＴＲＡＩＮ", "train", "test\u200b", " TEST", "test", "test"]
+    utterances = tuple(
+        replace(each, split=side, show="BBT" if number < 4 else "\u3000FRIENDS")
+        for number, (each, side) in enumerate(zip(table.utterances, sides_typed, strict=True))
+    )
+    table = replace(table, utterances=utterances)
+    assert split.folds(table, 0)[0].test.tolist() == [4, 5, 6, 7]
+    by_show = MustardSI(name="mustard_si", test_show=" FRIENDS ", **WARN)
+    assert [(fold.name, fold.test.tolist()) for fold in by_show.folds(table, 0)] == [("FRIENDS", [4, 5, 6, 7])]
+
+
 def test_the_audit_can_be_switched_off_but_the_tag_stays_true():
     table = make_table([True, False] * 10, [5] * 20)
     split = replace(EXAMPLE, audit=AuditPolicy.off)

@@ -132,9 +132,8 @@ def _of_files(dataset: Dataset, corpus: Corpus) -> Iterator[Finding]:
 
 
 def _of_names(dataset: Dataset, corpus: Corpus) -> Iterator[Finding]:
-    for warning in case_warnings(corpus.utterances):
-        detail, _, fix = warning.partition(". ")
-        yield Finding(dataset.name, "names alike but for case", State.note, detail, fix.removesuffix("."))
+    if warnings := case_warnings(corpus.utterances):
+        yield Finding(dataset.name, "names", State.note, " ".join(warnings))
 
 
 def _of_sound(dataset: Dataset, corpus: Corpus, heard: Mapping[str, _Heard]) -> Iterator[Finding]:
