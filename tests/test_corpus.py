@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import csv
+import hashlib
 import json
 import math
 import re
@@ -688,6 +689,17 @@ def test_the_fingerprint_is_of_content_not_of_place_or_order(tmp_path: Path) -> 
     other = mustard(tmp_path / "other").read().utterances
     assert fingerprint(one) == fingerprint(other[::-1])
     assert re.fullmatch("sha256:[0-9a-f]{64}", fingerprint(one))
+
+
+def test_a_corpus_whose_names_were_clean_keeps_the_fingerprint_it_always_had(tmp_path: Path) -> None:
+    clean = manifest(
+        tmp_path, 'id,path,label,speaker,show,text,split\nb,b.wav,0,Zoë,A  B,"Well…  so?",test\na,a.wav,1,S2,,,\n'
+    )
+    content = "".join(
+        f"{json.dumps(known)}\n{hashlib.sha256(known[0].encode()).hexdigest()}\n"
+        for known in (["a", True, "S2", "", "", ""], ["b", False, "Zoë", "A B", "Well…  so?", "test"])
+    )
+    assert clean.read().fingerprint == f"sha256:{hashlib.sha256(content.encode()).hexdigest()}"
 
 
 @pytest.mark.parametrize(

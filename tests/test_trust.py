@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -139,6 +140,14 @@ class Recording:
 def compared(table, *heads, split=WHOLE[2]):
     runs = [Recording(f"run{number}", table, fitted(table, split, head)) for number, head in enumerate(heads)]
     return compare.compare([compare.read(run) for run in runs])
+
+
+def test_names_that_an_earlier_version_recorded_as_they_were_typed_are_compared_as_they_look():
+    row = {"fold": "one", "label": "1", "decision": "1", "seed": "0"}
+    names = [("a", "S2 ", "A"), ("b\u00a0", "S2", "A\u200b"), ("c", "", "A")]
+    rows = [row | {"utterance": id_, "speaker": speaker, "show": show} for id_, speaker, show in names]
+    read = compare.read(SimpleNamespace(rows=lambda path: rows, tags={}, run_id="1", run_name="old"))
+    assert read.speaker == {"a": ("A", "S2"), "b": ("A", "S2"), "c": ("", "c")}
 
 
 def test_a_head_that_hears_a_planted_signal_can_be_claimed_over_one_that_does_not():

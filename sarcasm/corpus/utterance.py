@@ -26,8 +26,9 @@ def normalized(text: str) -> str:
         It in Unicode's form NFKC (Unicode Standard Annex 15), with neither white space of any kind at its ends nor more
         than one space in a row, and without invisible characters; normalizing it again changes nothing.
     """
-    visible = "".join(each for each in text if each.isspace() or unicodedata.category(each) not in INVISIBLE)
-    return " ".join(unicodedata.normalize("NFKC", visible).split())
+    if not text.isprintable():
+        text = "".join(each for each in text if each.isspace() or unicodedata.category(each) not in INVISIBLE)
+    return " ".join(unicodedata.normalize("NFKC", text).split())
 
 
 @dataclass(frozen=True)
