@@ -552,6 +552,10 @@ def test_the_separator_is_told_by_the_header_not_by_the_name(tmp_path: Path, nam
     assert ids(manifest(tmp_path, "id\tpath\tlabel\na\ta.wav\t1\nb\tb.wav\t0\n", name).read()) == ["a", "b"]
 
 
+def test_json_is_read_whatever_its_file_is_called(tmp_path: Path) -> None:
+    assert ids(manifest(tmp_path, JSONL, "clips.csv").read()) == ["a", "b"]
+
+
 def test_decimals_that_mean_something_stay(tmp_path: Path) -> None:
     rows = "1.0,a.wav,1,3.10\n1.1,b.wav,0,3.0\n"
     corpus = manifest(tmp_path, f"id,path,label,speaker\n{rows}").read()

@@ -1,5 +1,8 @@
+import csv
+import io
 import json
 import os
+import shlex
 import subprocess
 import sys
 from dataclasses import replace
@@ -430,6 +433,20 @@ def test_a_share_that_leaves_nothing_is_one_clear_line():
     table = make_table([True, False] * 12, [1] * 24, speakers=["ANNA", "BEN", "CLEO"] * 8)
     with pytest.raises(SplitError, match=r"cannot divide 3 groups: "):
         replace(SPEAKER, test_size=0.99).folds(table, 0)
+
+
+def test_ids_with_spaces_can_be_told_apart_in_the_table_of_overlaps():
+    table = make_table([True, False] * 2, [1] * 4)
+    utterances = tuple(
+        replace(each, id=id_) for each, id_ in zip(table.utterances, ["a b", "s1/c", "it's", "d"], strict=True)
+    )
+    found = audit(
+        [Fold("one", np.array([3]), np.arange(3))],
+        replace(table, utterances=utterances, sounds=np.zeros(4, int)),
+        UTTERANCE,
+    )
+    (row,) = [row for row in csv.DictReader(io.StringIO(found.overlaps_csv())) if row["kind"] == "sounds"]
+    assert shlex.split(row["ids"]) == ["a b", "it's", "s1/c"]
 
 
 SPELLINGS = ["S2", "S2 ", "S2\u3000", "\uff332", "S2\u200b"]

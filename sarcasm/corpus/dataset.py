@@ -104,7 +104,7 @@ class Dataset:
             twice = Counter(utterance.id for utterance in utterances).most_common(1)[0][0]
             raise CorpusError(f"{source}: the id {twice!r} stands there twice; ids must differ")
         only = set(map(normalized, self.only))
-        for id_ in only - known.keys():
+        for id_ in sorted(only - known.keys()):
             raise CorpusError(f"dataset.only: {source} has no {id_!r}{_meant(id_, known)}")
         return [known[id_] for id_ in sorted(only or known)]
 

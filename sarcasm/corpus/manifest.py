@@ -81,7 +81,10 @@ def read_manifest(path: Path) -> list[Utterance]:
     if path.suffix.lower() not in READERS:
         raise CorpusError(f"dataset.manifest: {path} must end in {', '.join(READERS)}; save it as one of them")
     text = read_text(path, "dataset.manifest", "name the file with dataset.manifest=FILE")
-    rows = list(READERS[path.suffix.lower()](text, path, NEEDED, OPTIONAL))
+    # Whatever the file is called, no header begins like JSON.
+    is_json = text.lstrip().startswith(("{", "["))
+    reader = tables.json_rows if is_json else READERS[path.suffix.lower()]
+    rows = list(reader(text, path, NEEDED, OPTIONAL))
     if not rows:
         raise CorpusError(f"{path}: there are no rows; add one for each clip, with {', '.join(NEEDED)}")
     for where, cells in rows:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import csv
 import io
+import shlex
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -144,10 +145,13 @@ class Audit:
         return {"split.leaky": str(self.is_leaky).lower(), **counts}
 
     def overlaps_csv(self) -> str:
-        """The overlaps as a table: fold, sides, kind, utterances, shared, forbidden, ids."""
+        """The overlaps as a table: fold, sides, kind, utterances, shared, forbidden, ids.
+
+        Ids stand in one cell, with spaces between them; those with spaces of their own are quoted as a shell does it.
+        """
         rows = (
             (each.fold, each.sides, each.kind, each.n_first, len(each.shared), each.kind in self.forbidden,
-             " ".join(each.shared))
+             shlex.join(each.shared))
             for each in self.overlaps
         )  # fmt: skip
         return _table(("fold", "sides", "kind", "utterances", "shared", "forbidden", "ids"), rows)
