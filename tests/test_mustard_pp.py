@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -44,6 +45,21 @@ def test_labelled_rows_are_utterances_named_by_scene(tmp_path):
     assert found["1_60"].text == "It's just a privilege, to watch."
     assert (found["1_S11E03_067"].speaker, found["1_S11E03_067"].show) == ("PENNY", "BBT")
     assert found["3_S04E05_320"].speaker == ""
+
+
+@pytest.mark.parametrize("form", ["semicolons", "UTF-16", "by Excel", "by pandas"])
+def test_the_same_table_is_read_however_it_was_written(tmp_path, form):
+    path = write(tmp_path, *ROWS)
+    table = pd.read_csv(path)
+    written = {
+        "semicolons": lambda: "sep=;\n" + table.to_csv(index=False, sep=";"),
+        "UTF-16": lambda: table.to_csv(index=False, sep="\t").encode("utf-16"),
+        "by Excel": lambda: (table.to_csv(index=False, lineterminator="\r\n") + ",,,,,,,,,,,\r\n").encode("utf-8-sig"),
+        "by pandas": lambda: table.to_csv(na_rep="nan").replace("3_S04E05_320,", "3_S04E05_320\u00a0,", 1),
+    }[form]()
+    other = tmp_path / "other.csv"
+    other.write_bytes(written if isinstance(written, bytes) else written.encode())
+    assert read_labels(other) == read_labels(path)
 
 
 def test_the_dataset_finds_its_clips(tmp_path):

@@ -202,6 +202,13 @@ def _json_values(text: str, path: Path) -> Iterator[tuple[str, Any]]:
             yield f"entry {number}", value
         return
     # Not splitlines(): JSON allows further line separators within a text.
-    for number, line in enumerate(text.split("\n"), 1):
+    lines = text.split("\n")
+    if lines[0].strip() == "{":
+        read_json(text, str(path))
+        raise CorpusError(
+            f"{path}: it is one JSON object over several lines; an object for each clip is needed, one a line or all in"
+            " an array"
+        )
+    for number, line in enumerate(lines, 1):
         if line.strip():
             yield f"line {number}", read_json(line, str(path), number)
