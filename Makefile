@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PORT ?= 5000
 ARGS ?=
 
-.PHONY: help run test test-slow test-faults test-ray test-launchers test-postgres test-browser lint types bench docs docs-serve ui lock clean
+.PHONY: help run test test-slow test-faults fuzz test-ray test-launchers test-postgres test-browser lint types bench docs docs-serve ui lock clean
 .DEFAULT_GOAL := help
 
 help:  ## list these targets
@@ -23,6 +23,9 @@ test-slow: $(VENV)/.installed-dev  ## the tests that take long or much memory
 
 test-faults: $(VENV)/.installed-dev  ## sweeps and servers that are killed, locked, frozen (a quarter of an hour)
 	$(BIN)/python -m pytest -m "slow or not slow" tests/faults tests/test_spool.py $(ARGS)
+
+fuzz: $(VENV)/.installed-dev  ## a thousand damaged inputs of every kind (five minutes; ARGS="--seed 7 --kind sounds")
+	$(BIN)/python -m tests.faults.fuzz $(ARGS)
 
 test-ray: $(VENV)/.installed-dev  ## embedding on a Ray cluster with a killed worker (installs Ray)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .[ray]
