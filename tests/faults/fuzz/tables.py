@@ -101,7 +101,10 @@ class RewrittenTables:
             return choices[int(rng.integers(len(choices)))]
 
         spell, encoding, line_end, tail = one_of(LABELS), one_of(ENCODINGS), one_of(LINE_ENDS), one_of(TAILS)
-        outer = one_of(("", "", " ", "\t", "\u00a0", "\u3000"))
+        # What Windows-1252 has no letter for, it cannot hold.
+        outer = one_of(
+            ("", "", " ", "\t", "\u00a0") if encoding == "cp1252" else ("", "", " ", "\t", "\u00a0", "\u3000")
+        )
         rows = [{**row, "label": spell(row["label"]), "speaker": row["speaker"] + outer} for row in self._rows]
         if rng.random() < 0.3:
             text, name = _jsonl(rows), "clips.jsonl"
@@ -114,7 +117,7 @@ class RewrittenTables:
             if rng.random() < 0.2:
                 text = f"sep={separator}\n{text}"
             name, form = one_of(("clips.csv", "clips.tsv")), f"columns {','.join(columns)} by {separator!r}"
-        content = text.replace("\n", line_end).encode(encoding, errors="replace")
+        content = text.replace("\n", line_end).encode(encoding)
         path = self._folder / f"rewritten_{name}"
         path.write_bytes(content)
         said = f"{name}: {form}, {encoding}, line end {line_end!r}, label {spell('1')!r}, speaker + {outer!r}, tail {tail!r}"
