@@ -1,0 +1,13 @@
+"""What is wrong with a file, before anybody knows what it is called."""
+
+from __future__ import annotations
+
+AGAIN = "copy or extract it again"
+
+
+class Fault(Exception):  # noqa: N818
+    """What is wrong with a file, worded to follow its name."""
+
+
+class UnknownFormat(Fault):
+    """Neither libsndfile nor FFmpeg makes sound of it."""
