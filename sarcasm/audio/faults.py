@@ -10,4 +10,12 @@ class Fault(Exception):  # noqa: N818
 
 
 class UnknownFormat(Fault):
-    """Neither libsndfile nor FFmpeg makes sound of it."""
+    """Neither libsndfile nor FFmpeg makes sound of it.
+
+    Attributes:
+        reason: what FFmpeg says, worded to follow "it".
+    """
+
+    def __init__(self, text: str, reason: str = "") -> None:
+        super().__init__(text)
+        self.reason = reason or text

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sarcasm.audio.faults import Fault, UnknownFormat
+from sarcasm.audio.libsndfile import most_samples
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -37,7 +38,7 @@ TAGS = (b"ID3", b"TAG", b"APETAGEX")
 
 
 @dataclass(frozen=True)
-class Sound:
+class Track:
     """What came out of a file.
 
     Attributes:
@@ -75,8 +76,7 @@ def read_sound(
     video_rate: int | None = None,
     speechnorm: str | None = None,
     longest_seconds: float = math.inf,
-    most_samples: float = math.inf,
-) -> Sound:
+) -> Track:
     """Take the sound out of a file.
 
     Args:
@@ -85,7 +85,6 @@ def read_sound(
         video_rate: the same for the sound of a video, if other.
         speechnorm: arguments of FFmpeg's filter of that name; None leaves levels as they are.
         longest_seconds: sound that lasts longer is refused, before it fills the memory.
-        most_samples: so is sound of more samples.
 
     Raises:
         UnknownFormat: it cannot be opened, or has no sound.
@@ -98,7 +97,7 @@ def read_sound(
             is_video = _is_video(container)
             rate = video_rate if is_video and video_rate else sample_rate
             resampler = _Resampler(rate, speechnorm)
-            return _read(container, resampler, is_video, longest_seconds, most_samples)
+            return _read(container, resampler, is_video, longest_seconds)
     except av.FFmpegError as error:
         raise UnknownFormat(f"is no video that FFmpeg can read, or a damaged one ({error.strerror})") from error
 
@@ -110,12 +109,12 @@ def _is_video(container: InputContainer) -> bool:
     return any(not stream.disposition & Disposition.attached_pic for stream in container.streams.video)
 
 
-def _read(
-    container: InputContainer, resampler: _Resampler, is_video: bool, longest_seconds: float, most_samples: float
-) -> Sound:
+def _read(container: InputContainer, resampler: _Resampler, is_video: bool, longest_seconds: float) -> Track:
     if not container.streams.audio:
         raise UnknownFormat("has no sound: there is no audio stream")
     context = container.streams.audio[0].codec_context
+    if context is None:
+        raise UnknownFormat("has sound of a kind that FFmpeg does not know")
     if context.name == "flac":
         # Otherwise a frame whose checksum is wrong is played all the same.
         context.options = {"err_detect": "crccheck+explode"}
@@ -124,8 +123,8 @@ def _read(
     for block in resampler.resampled(ledger.frames()):
         blocks.append(block)
         n_samples += len(block)
-        if n_samples > min(longest_seconds * resampler.sample_rate, most_samples):
-            longest = min(longest_seconds, most_samples / resampler.sample_rate)
+        if n_samples > (n_most := most_samples(resampler.sample_rate, longest_seconds)):
+            longest = n_most / resampler.sample_rate
             raise Fault(f"lasts longer than {longest:.0f} s, which is the most that is read; cut it into parts")
     samples = np.concatenate(blocks) if blocks else np.zeros(0, np.float32)
     if not len(samples):
@@ -145,7 +144,7 @@ def _read(
         raise Fault("decodes to samples that are not finite: it is damaged")
     codec = f"{context.name}, {context.sample_rate} Hz, {context.layout.name}"
     promised_seconds = promises[0][0] if promises else None
-    return Sound(
+    return Track(
         samples, resampler.sample_rate, promised_seconds, ledger.n_damaged, ledger.lost_seconds, codec, is_video
     )
 
@@ -227,7 +226,7 @@ class _Ledger:
             self._follow(packet)
             is_damaged = packet.is_corrupt
             try:
-                decoded = packet.decode()
+                decoded = self._stream.decode(packet)
             except av.FFmpegError:
                 decoded, is_damaged = [], True
             if is_damaged:

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, BinaryIO
 
+from sarcasm.audio.faults import AGAIN, Fault
+
 BIT_RATES = {
     # (MPEG-1, layer) -> kbit/s; the first is free, the last is none.
     (True, 1): (0, 32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448),
@@ -36,6 +38,8 @@ FREE_BYTES = 2**12
 """A frame of a free bit rate is not longer: 640 kbit/s at 24 kHz."""
 MOST_GAPS = 100
 """That are counted."""
+LAME_PLACE, LAME_CRC_PLACE = 120, 154
+"""Behind "Xing" or "Info", in the "Mp3 Info Tag revision 1" of LAME."""
 ALIKE_BITS = 2
 """In which a header may differ from that of the next frame and still be taken for one that was damaged."""
 
@@ -78,6 +82,7 @@ class Frames:
         n_samples: of a channel that a frame holds.
         sample_rate: in Hz.
         n_promised: frames that a header counts; None where none does.
+        n_trimmed: samples of these that the encoder added before and behind the sound.
         n_gaps: places where something else stands between frames, or where a frame at either end is damaged.
         first_gap: frames before the first such place.
         is_cut: whether the last frame is not all there.
@@ -91,6 +96,7 @@ class Frames:
     n_samples: int
     sample_rate: int
     n_promised: int | None
+    n_trimmed: int
     n_gaps: int
     first_gap: int
     is_cut: bool
@@ -104,7 +110,7 @@ class Frames:
 
     @property
     def goes_on(self) -> bool:
-        """Whether there is more than counted, as where files were put after one another."""
+        """Whether there is more than counted, as where files were put after one another, or nothing is counted."""
         return self.n_promised is None or self.n_frames > self.n_promised + 1
 
 
@@ -118,8 +124,11 @@ def survey(file: io.FileIO, start: int, end: int) -> Frames | None:
 
     Returns:
         None where there are no frames.
+
+    Raises:
+        Fault: what counts the frames is damaged.
     """
-    with open(file.fileno(), "rb", closefd=False) as buffered:  # noqa: PTH123
+    with open(file.fileno(), "rb", closefd=False) as buffered:
         return _Survey(buffered, end).frames(start)
 
 
@@ -138,7 +147,7 @@ class _Survey:
         # Something before the first frame is a frame itself if it looks like one.
         n_gaps += place > position and self._is_like(position, header)
         counted = self._counted(place, header)
-        n_promised, n_promised_bytes = counted or (None, 0)
+        n_promised, n_promised_bytes, n_trimmed = counted or (None, 0, 0)
         begin = place
         if counted is not None:
             begin = place = self._after_tags(place + header.n_bytes)
@@ -168,8 +177,8 @@ class _Survey:
             return None
         is_short = end - first[0] < n_promised_bytes
         return Frames(
-            first[0], begin, end, n_frames, header.n_samples, header.sample_rate, n_promised or None, n_gaps, first_gap, is_cut,
-            is_short,
+            first[0], begin, end, n_frames, header.n_samples, header.sample_rate, n_promised or None, n_trimmed,
+            n_gaps, first_gap, is_cut, is_short,
         )  # fmt: skip
 
     def _read(self, place: int, n_bytes: int) -> bytes:
@@ -270,23 +279,42 @@ class _Survey:
                 at = rest.find(b"\xff", at + 1)
         return self._free_bytes + padding if self._free_bytes else 0
 
-    def _counted(self, place: int, header: Header) -> tuple[int, int] | None:
-        """Frames and bytes that the first frame counts, in place of sound; 0 for what it leaves out."""
+    def _counted(self, place: int, header: Header) -> tuple[int, int, int] | None:
+        """Frames, bytes and samples to trim that the first frame counts, in place of sound; 0 where it does not."""
         frame = self._read(place, header.n_bytes)
         is_mpeg1 = header.bits >> 19 & 3 == 3
-        offset = 4 + (17 if header.is_mono else 32 if is_mpeg1 else 17)
-        if not is_mpeg1 and header.is_mono:
-            offset = 4 + 9
-        for start in (offset, offset + 2):  # behind a checksum
+        # Behind the side information, of one channel or two (ISO 11172-3, 2.4.1.7), and maybe a checksum.
+        offset = (
+            4 + {(True, True): 17, (True, False): 32, (False, True): 9, (False, False): 17}[is_mpeg1, header.is_mono]
+        )
+        for start in (offset, offset + 2):
             if frame[start : start + 4] in (b"Xing", b"Info") and len(frame) >= start + 16:
-                (flags,), numbers = struct.unpack_from(">I", frame, start + 4), [0, 0]
-                numbers = list(struct.unpack_from(">II", frame, start + 8))
-                n_bytes = numbers[flags & 1] if flags & 2 else 0
-                return (numbers[0] if flags & 1 else 0), n_bytes
+                flags, *numbers = struct.unpack_from(">III", frame, start + 4)
+                n_frames = numbers.pop(0) if flags & 1 else 0
+                n_bytes = numbers[0] if flags & 2 else 0
+                # LAME's part follows upon frames, bytes, 100 places and a quality, where all are there.
+                lame = frame[start + LAME_PLACE :] if flags & 15 == 15 else b""
+                # What it counts cannot be trusted where its checksum is wrong; other writers get theirs wrong.
+                written = int.from_bytes(lame[34:36], "big") if lame.startswith(b"LAME") else 0
+                if written and written != _crc16(frame[: start + LAME_CRC_PLACE]):
+                    raise Fault(f"is damaged: the checksum of its first frame is wrong; {AGAIN}")
+                known = lame.startswith((b"LAME", b"Lavf", b"Lavc"))
+                delays = int.from_bytes(lame[21:24], "big") if known else 0
+                return n_frames, n_bytes, (delays >> 12) + (delays & 0xFFF)
         if frame[36:40] == b"VBRI" and len(frame) >= 54:
             n_bytes, n_frames = struct.unpack_from(">II", frame, 46)
-            return n_frames, n_bytes
+            return n_frames, n_bytes, 0
         return None
+
+
+def _crc16(content: bytes) -> int:
+    """Of polynomial 0x8005, lowest bit first, as LAME has it."""
+    crc = 0
+    for byte in content:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ (0xA001 if crc & 1 else 0)
+    return crc
 
 
 @lru_cache(maxsize=2**10)
@@ -315,19 +343,17 @@ def header_of(bits: int) -> Header | None:
 class Framed(io.FileIO):
     """The frames of a file as a file of their own.
 
-    libsndfile knows frames for sure only behind a tag of ID3v2, so an empty one is read before them; and it reads no
-    further than the length that it guesses of frames which nothing counts. That is a guess from the size, so the file
-    seems to be large.
+    libsndfile reads no further than the length that it guesses of frames which nothing counts. That is a guess from the
+    size, so such a file seems to be large.
     """
 
-    TAG = b"ID3\3\0\0\0\0\0\x0a" + bytes(10)
     SEEMING_BYTES = 2**36
     TAIL_BYTES = 128
-    """At the end, that may hold a tag; libsndfile wants to see them."""
+    """At the end, where a tag may be; libsndfile wants to see them."""
 
-    def __init__(self, file: io.FileIO, start: int, end: int, *, is_endless: bool) -> None:
+    def __init__(self, file: io.FileIO, start: int, end: int, *, is_endless: bool = False) -> None:
         super().__init__(file.fileno(), closefd=False)
-        self._start, self._n_bytes = start - len(self.TAG), end - start + len(self.TAG)
+        self._start, self._n_bytes = start, end - start
         self._seeming = self.SEEMING_BYTES if is_endless else self._n_bytes
         self._place = 0
 
@@ -347,10 +373,6 @@ class Framed(io.FileIO):
         if self._place >= max(self._n_bytes, self._seeming - self.TAIL_BYTES):
             n_read = min(len(view), max(0, self._seeming - self._place))
             view[:n_read] = bytes(n_read)
-        elif self._place < len(self.TAG):
-            part = self.TAG[self._place : self._place + len(view)]
-            n_read = len(part)
-            view[:n_read] = part
         else:
             super().seek(self._start + self._place)
             n_read = super().readinto(view[: max(0, self._n_bytes - self._place)])

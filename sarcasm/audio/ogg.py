@@ -74,6 +74,7 @@ class Pages:
         n_damaged: that are not as they were written.
         n_missing: that are missing by their numbers.
         is_cut: whether the file stops within a page or a packet.
+        lost_seconds: that may at most be missing in the midst of the sound.
         has_picture: whether there is a video among its streams.
         streams: of sound, in their order; those of a chained file follow one another.
     """
@@ -82,6 +83,7 @@ class Pages:
     n_damaged: int = 0
     n_missing: int = 0
     is_cut: bool = False
+    lost_seconds: float = 0.0
     has_picture: bool = False
     streams: list[Stream] = field(default_factory=list)
 
@@ -102,7 +104,8 @@ def survey(file: io.FileIO, n_bytes: int) -> Pages:
     streams: dict[int, Stream] = {}
     numbers: dict[int, int] = {}
     is_beginning, has_sound = True, False
-    with open(file.fileno(), "rb", closefd=False) as buffered:  # noqa: PTH123
+    with open(file.fileno(), "rb", closefd=False) as buffered:
+        n_lost, lacking = 0, set[int]()
         for flags, granule, serial, number, segments, body in _pages(buffered, n_bytes, found):
             found.n_pages += 1
             if flags & FIRST:
@@ -116,9 +119,15 @@ def survey(file: io.FileIO, n_bytes: int) -> Pages:
             elif serial in numbers:
                 found.n_missing += max(0, number - numbers[serial] - 1)
             is_beginning, numbers[serial] = bool(flags & FIRST), number
+            if found.n_damaged + found.n_missing > n_lost:
+                n_lost, lacking = found.n_damaged + found.n_missing, set(streams)
             is_open[serial] = segments.endswith(b"\xff") and not flags & LAST
             if serial in streams and granule > 0:
+                before = streams[serial].last
                 streams[serial].reach(granule, sum(size < FULL_SEGMENT for size in segments))
+                if serial in lacking:
+                    lacking.remove(serial)
+                    found.lost_seconds += max(0, granule - before) / streams[serial].rate
     found.is_cut |= any(is_open.values())
     return found
 

@@ -2,12 +2,16 @@
 
 Samples are float32 as libsndfile gives them: full scale of an integer format is 1, floating formats are taken as they
 are. Nothing is scaled, normalised, trimmed or padded. Channels are averaged before the rate is changed, the order of
-vggish_input.py (tensorflow/models, research/audioset/vggish).
+vggish_input.py (tensorflow/models, research/audioset/vggish). What libsndfile does not know, or knows by half, goes to
+FFmpeg's libraries (`sarcasm.audio.ffmpeg`); a video's sound comes from there at 16 kHz, as `sarcasm prepare` takes it.
 
-libsndfile reads what is left of a truncated file without a word, so each format that announces its length is checked
-here: the chunks of WAV, RF64 and AIFF and the header of AU against the size of the file, the frames of FLAC and MP3
-against those decoded, Ogg for the mark on its last page (RFC 3533, section 6). A length that a program writing into a
-pipe could not know (0, or 2 GiB and more) is no promise: the sound then goes on to the end of the file.
+No decoder says what it passes over, so each file is measured by what it promises itself: the sizes in its header
+(`sarcasm.audio.sizes`), the frames that an MP3 counts (`sarcasm.audio.mpeg`), numbers, checksums and granule positions
+of Ogg's pages (`sarcasm.audio.ogg`), the length that a FLAC has, index and times of other containers. Only what is
+counted is a promise, and never what a decoder estimates: a file that counts nothing is read to its end.
+
+The rule: an audio file is whole, or it is refused with how much is missing. The sound of a video, which often cannot be
+had again, may lack a tenth of a second where somebody is told of it; nothing is left out without a word.
 """
 
 from __future__ import annotations
@@ -15,60 +19,46 @@ from __future__ import annotations
 import io
 import math
 import stat
-import struct
 import tempfile
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sarcasm.audio import ffmpeg, libsndfile, mpeg, ogg
+from sarcasm.audio.faults import AGAIN, Fault, UnknownFormat
+from sarcasm.audio.libsndfile import CannotDecode, CannotOpen, Overwritten, Sound
+from sarcasm.audio.sizes import announced
 from sarcasm.errors import AudioError, UnknownFormatError
 from sarcasm.resampling import Resampler, resample
 
 SAMPLE_RATE = 16_000
 """Of every waveform past this module, in Hz: vggish_params.py, SAMPLE_RATE."""
-LOWEST_RATE, HIGHEST_RATE = 1_000, 1_000_000
-"""In Hz; a header that says anything beyond is taken for damaged."""
-LARGEST_SAMPLE = 2.0**31
-"""A floating file may hold the numbers of any integer format unscaled; beyond the largest of them it is damaged."""
-BLOCK_SAMPLES = 2**22
-"""Samples, over all channels, that are decoded at a time."""
-MOST_SAMPLES = 2**28
-"""Of a clip whose length is limited, at the rate it has: 1 GiB, an hour at 74 kHz; memory holds them all."""
-OPEN_ENDED_BYTES = 0x7FFF_F000
-"""Sizes from here on stand for "not known": SoX writes this one into a pipe, FFmpeg 0xFFFFFFFF."""
-MOST_CHUNKS = 1_000
-"""Chunks that are looked at before the sound; real files have a few."""
-MP3_SLACK_FRAMES = 2 * 1152
-"""Two MP3 frames: encoders do not agree on how they count their delay."""
-OGG_PAGE_BYTES = 27 + 255 + 255 * 255
-"""The largest an Ogg page can be: header, segment table, segments."""
-UNRECOGNISED_FORMAT = 1
-"""SF_ERR_UNRECOGNISED_FORMAT in sndfile.h, which soundfile does not name."""
-AGAIN = "copy or extract it again"
+FLAC_TOTAL_PLACE = 21
+"""Of the number of samples in the header, 36 bits behind 4 others (RFC 9639, section 8.2)."""
+MP3_SLACK_FRAMES = 2
+"""Encoders do not agree on how they count their delay."""
+OGG_SLACK_SECONDS = 0.001
+"""Granule positions may be of another rate than the samples."""
 
-
-class _Fault(Exception):  # noqa: N818
-    """What is wrong with a file, worded to follow its name."""
-
-
-class _UnknownFormat(_Fault):
-    """It is none that libsndfile knows."""
+Warn = Callable[[str], object]
+"""Is told, in a line that names the file, what the sound of a video lacks."""
 
 
 def read_waveform(
-    path: Path, resampler: Resampler, clip: str = "", longest_seconds: float = math.inf
+    path: Path, resampler: Resampler, clip: str = "", longest_seconds: float = math.inf, warn: Warn | None = None
 ) -> NDArray[np.float32]:
     """Read a clip as a mono waveform at 16 kHz.
 
     Args:
-        path: a file of any format libsndfile knows; channels are averaged.
-        resampler: how another sample rate is brought to 16 kHz.
+        path: a file of any format that libsndfile or FFmpeg knows; channels are averaged.
+        resampler: how another sample rate is brought to 16 kHz; that of a video's sound is changed by FFmpeg.
         clip: what an error calls the clip; "" names the file only.
         longest_seconds: see `read_samples`.
+        warn: see `read_samples`.
 
     Returns:
         float32 [samples], finite, at least one sample; in [-1, 1] unless a floating file goes beyond.
@@ -77,11 +67,16 @@ def read_waveform(
         AudioError: missing, a folder, not readable, empty, not audio, damaged, truncated, not finite, or of an
             impossible rate. The message names clip, file and cause.
     """
-    samples, sample_rate = read_samples(path, clip, longest_seconds)
-    return _at_16_khz(samples, sample_rate, resampler, _named(path, clip))
+    name = _named(path, clip)
+    with _told(name):
+        sound = _read(path, longest_seconds, SAMPLE_RATE)
+        _tell(sound, name, warn)
+    return _at_16_khz(sound, resampler, name)
 
 
-def waveform_of(content: bytes, name: str, resampler: Resampler, longest_seconds: float) -> NDArray[np.float32]:
+def waveform_of(
+    content: bytes, name: str, resampler: Resampler, longest_seconds: float, warn: Warn | None = None
+) -> NDArray[np.float32]:
     """Read a clip from its bytes, as `read_waveform` reads a file of them.
 
     Args:
@@ -89,22 +84,23 @@ def waveform_of(content: bytes, name: str, resampler: Resampler, longest_seconds
         name: what an error calls it.
         resampler: how another sample rate is brought to 16 kHz.
         longest_seconds: see `read_samples`.
+        warn: see `read_samples`.
 
     Raises:
         AudioError: see `read_waveform`.
     """
     # A file without a name: the checks for truncation look around in it, and libsndfile takes it by its number.
-    with tempfile.TemporaryFile(buffering=0) as file:
+    with tempfile.TemporaryFile(buffering=0) as file, _told(name):
         file.write(content)
         file.seek(0)
-        try:
-            samples, sample_rate = _decoded(file, len(content), longest_seconds)
-        except _Fault as fault:
-            raise _error(fault, name) from fault
-    return _at_16_khz(samples, sample_rate, resampler, name)
+        sound = _decoded(file, len(content), longest_seconds, SAMPLE_RATE)
+        _tell(sound, name, warn)
+    return _at_16_khz(sound, resampler, name)
 
 
-def read_samples(path: Path, clip: str = "", longest_seconds: float = math.inf) -> tuple[NDArray[np.float32], int]:
+def read_samples(
+    path: Path, clip: str = "", longest_seconds: float = math.inf, warn: Warn | None = None
+) -> tuple[NDArray[np.float32], int]:
     """Read a clip at the rate it has: mono samples, and their rate in Hz.
 
     Args:
@@ -112,22 +108,38 @@ def read_samples(path: Path, clip: str = "", longest_seconds: float = math.inf) 
         clip: see `read_waveform`.
         longest_seconds: a clip that lasts longer is refused, before it fills the memory; so is one of more than
             `MOST_SAMPLES` where there is such a limit.
+        warn: is told what little the sound of a video lacks; without it, such a video is refused.
 
     Raises:
-        AudioError: see `read_waveform`; `UnknownFormatError` where libsndfile does not know what it is.
+        AudioError: see `read_waveform`; `UnknownFormatError` where neither libsndfile nor FFmpeg makes sound of it.
     """
+    name = _named(path, clip)
+    with _told(name):
+        sound = _read(path, longest_seconds, None)
+        _tell(sound, name, warn)
+    return sound.samples, sound.sample_rate
+
+
+@contextmanager
+def _told(name: str) -> Iterator[None]:
+    """Faults become errors that begin with a name."""
     try:
-        return _read(path, longest_seconds)
-    except _Fault as fault:
-        raise _error(fault, _named(path, clip)) from fault
+        yield
+    except UnknownFormat as fault:
+        raise UnknownFormatError(f"{name} {fault}", fault.reason) from fault
+    except Fault as fault:
+        raise AudioError(f"{name} {fault}") from fault
 
 
-def _error(fault: _Fault, name: str) -> AudioError:
-    kind = UnknownFormatError if isinstance(fault, _UnknownFormat) else AudioError
-    return kind(f"{name} {fault}")
+def _tell(sound: Sound, name: str, warn: Warn | None) -> None:
+    if sound.loss and warn is None:
+        raise Fault(f"is damaged: {sound.loss}; {AGAIN}")
+    if sound.loss and warn is not None:
+        warn(f"{name} is damaged: {sound.loss}")
 
 
-def _at_16_khz(samples: NDArray[np.float32], sample_rate: int, resampler: Resampler, name: str) -> NDArray[np.float32]:
+def _at_16_khz(sound: Sound, resampler: Resampler, name: str) -> NDArray[np.float32]:
+    samples, sample_rate = sound.samples, sound.sample_rate
     waveform = resample(samples, sample_rate, SAMPLE_RATE, resampler).astype(np.float32, copy=False)
     if not len(waveform):
         raise AudioError(
@@ -140,231 +152,161 @@ def _named(path: Path, clip: str) -> str:
     return f"clip {clip}: {path}" if clip else str(path)
 
 
-def _read(path: Path, longest_seconds: float) -> tuple[NDArray[np.float32], int]:
-    """Mono samples at the file's own rate, and that rate."""
+def _read(path: Path, longest_seconds: float, video_rate: int | None) -> Sound:
     try:
         status = path.stat()
         if stat.S_ISDIR(status.st_mode):
-            raise _Fault("is a folder; name the audio file itself")
+            raise Fault("is a folder; name the audio file itself")
         # Opening a pipe would wait for someone to write into it.
         if not stat.S_ISREG(status.st_mode):
-            raise _Fault("is not a regular file; name an audio file")
+            raise Fault("is not a regular file; name an audio file")
         with path.open("rb", buffering=0) as file:
-            return _decoded(file, status.st_size, longest_seconds)
+            return _decoded(file, status.st_size, longest_seconds, video_rate)
     except (FileNotFoundError, NotADirectoryError):
-        raise _Fault("is not there; put the file there, or take the clip out of the labels") from None
+        raise Fault("is not there; put the file there, or take the clip out of the labels") from None
     except PermissionError:
-        raise _Fault("may not be read (permission denied); change its permissions") from None
+        raise Fault("may not be read (permission denied); change its permissions") from None
     except (OSError, ValueError) as error:
-        raise _Fault(
-            f"cannot be read ({getattr(error, 'strerror', None) or error}); check its name and disk"
-        ) from error
+        raise Fault(f"cannot be read ({getattr(error, 'strerror', None) or error}); check its name and disk") from error
 
 
-def _decoded(file: io.FileIO, n_bytes: int, longest_seconds: float) -> tuple[NDArray[np.float32], int]:
-    """The same of an open file."""
-    import soundfile
-
+def _decoded(file: io.FileIO, n_bytes: int, longest_seconds: float, video_rate: int | None) -> Sound:
+    """Sound of an open file: of a video at that rate, of others at the rate they have."""
     if not n_bytes:
-        raise _Fault(f"is empty (0 bytes); {AGAIN}")
-    try:
-        return _decode(file, n_bytes, longest_seconds)
-    except soundfile.LibsndfileError as error:
-        reason = error.error_string.removeprefix("Error : ").rstrip(".")
-        if error.code == UNRECOGNISED_FORMAT:
-            raise _UnknownFormat(
-                f"is not audio that libsndfile knows ({reason}); convert it to WAV, with ffmpeg say"
-            ) from error
-        raise _Fault(f"cannot be decoded ({reason}); {AGAIN}") from error
-
-
-def _decode(file: io.FileIO, n_bytes: int, longest_seconds: float) -> tuple[NDArray[np.float32], int]:
-    import soundfile
-
-    announced = _announced(file, n_bytes)
-    source: int | _WithSize = file.fileno()
-    if announced and announced.is_unset:
-        source = _WithSize(file, announced)
+        raise Fault(f"is empty (0 bytes); {AGAIN}")
+    head = file.read(4)
+    by_ffmpeg = partial(_by_ffmpeg, file, longest_seconds, video_rate)
+    if head == b"fLaC":
+        return _of_flac(file, longest_seconds, by_ffmpeg)
+    if head == b"OggS":
+        return _of_pages(file, ogg.survey(file, n_bytes), longest_seconds, by_ffmpeg)
+    # A sync word; libsndfile would search for frames behind one that begins none.
+    is_frame = len(head) == 4 and int.from_bytes(head[:2], "big") >= 0xFFE0
+    if is_frame or head.startswith(b"ID3"):
+        if frames := mpeg.survey(file, 0, n_bytes):
+            return _of_frames(file, frames, longest_seconds)
+        if is_frame:
+            return by_ffmpeg(None)
     file.seek(0)
-    # By number, not by name: soundfile would take x.raw for headerless samples, whatever it holds.
-    with soundfile.SoundFile(source, closefd=False) as sound:
-        if not LOWEST_RATE <= sound.samplerate <= HIGHEST_RATE:
-            raise _Fault(
-                f"has a sample rate of {sound.samplerate} Hz, not within {LOWEST_RATE} and {HIGHEST_RATE} Hz:"
-                f" its header is damaged; {AGAIN}"
-            )
-        blocks, n_frames, n_most = [], 0, _most_samples(sound.samplerate, longest_seconds)
-        for block in _mono_blocks(sound):
-            blocks.append(block)
-            n_frames += len(block)
-            if n_frames > n_most:
-                raise _Fault(
-                    f"lasts longer than {n_most / sound.samplerate:.0f} s, which is the most that is read of"
-                    f" {sound.samplerate} Hz; cut it into parts"
-                )
-        if not n_frames:
-            raise _Fault(f"holds no sound, only a header; {AGAIN}")
-        _refuse_truncated(file, n_bytes, sound, n_frames, announced)
-        return _joined(blocks, n_frames), sound.samplerate
-
-
-def _most_samples(sample_rate: int, longest_seconds: float) -> float:
-    return math.inf if math.isinf(longest_seconds) else min(longest_seconds * sample_rate, MOST_SAMPLES)
-
-
-def _joined(blocks: list[NDArray[np.float32]], n_frames: int) -> NDArray[np.float32]:
-    """Blocks after one another; each is given back once it is copied, so that memory holds a clip once."""
-    if len(blocks) == 1:
-        return blocks[0]
-    joined = np.empty(n_frames, np.float32)
-    end = n_frames
-    while blocks:
-        block = blocks.pop()
-        joined[end - len(block) : end] = block
-        end -= len(block)
-    return joined
-
-
-def _mono_blocks(sound: Any) -> Iterator[NDArray[np.float32]]:
-    # Otherwise soundfile seeks to where it is after each block, which a FLAC of unknown length cannot do.
-    sound.seekable = lambda: False
-    frames_at_once = max(1, min(sound.frames, BLOCK_SAMPLES // sound.channels))
-    n_before = 0
-    while len(block := sound.read(frames_at_once, dtype="float32", always_2d=True)):
-        is_finite = np.isfinite(block).all(axis=1)
-        if not is_finite.all():
-            seconds = (n_before + int(np.argmin(is_finite))) / sound.samplerate
-            raise _Fault(
-                f"has samples that are not finite (NaN or infinite), the first at {seconds:.3f} s; make it again"
-            )
-        if (largest := np.abs(block).max()) > LARGEST_SAMPLE:
-            raise _Fault(f"has samples as large as {largest:.3g}, where 1 is full scale: it is damaged; {AGAIN}")
-        n_before += len(block)
-        yield block[:, 0] if sound.channels == 1 else block.mean(axis=1, dtype=np.float64).astype(np.float32)
-
-
-def _refuse_truncated(file: io.FileIO, n_bytes: int, sound: Any, n_frames: int, announced: _Announced | None) -> None:
-    if announced and announced.is_short:
-        raise _Fault(
-            f"is truncated: {announced.n_there} of the {announced.n_promised} bytes of sound that its header promises"
+    size = announced(file, n_bytes)
+    if size is not None and size.is_short:
+        raise Fault(
+            f"is truncated: {max(0, size.n_there)} of the {size.n_promised} bytes of sound that its header promises"
             f" are there; {AGAIN}"
         )
-    # A stream that could not know its length has the largest one there is.
-    slack = MP3_SLACK_FRAMES if sound.format == "MP3" else 0
-    if n_frames + slack < sound.frames < 2**62:
-        raise _Fault(
-            f"is truncated: {n_frames} of the {sound.frames} samples that its header promises are there; {AGAIN}"
+    file.seek(0)
+    # By number, not by name: soundfile would take x.raw for headerless samples, whatever it holds.
+    source = Overwritten(file, *size.mended) if size is not None and size.is_unset else file.fileno()
+    try:
+        with libsndfile.opened(source) as sound:
+            is_mp3 = size is not None and sound.format.startswith("WAV") and sound.subtype.startswith("MPEG_LAYER")
+            if size is None or not is_mp3:
+                return libsndfile.read(sound, longest_seconds)
+    except CannotOpen as fault:
+        return by_ffmpeg(fault)
+    frames = mpeg.survey(file, size.start, min(n_bytes, size.start + size.n_promised))
+    return _of_frames(file, frames, longest_seconds) if frames else by_ffmpeg(None)
+
+
+def _of_flac(file: io.FileIO, longest_seconds: float, by_ffmpeg: Callable[[Fault | None], Sound]) -> Sound:
+    """Sound of a FLAC file: all that its header counts, and nothing behind that."""
+    file.seek(FLAC_TOTAL_PLACE)
+    first, *rest = file.read(5).ljust(5, b"\0")
+    n_promised = (first & 0xF) << 32 | int.from_bytes(rest, "big")
+    file.seek(0)
+    # libsndfile stops at that number, and says nothing of what is behind a wrong one.
+    source = Overwritten(file, FLAC_TOTAL_PLACE, bytes((first & 0xF0, 0, 0, 0, 0)))
+    try:
+        with libsndfile.opened(source if n_promised else file.fileno()) as sound:
+            if not n_promised:
+                return libsndfile.read(sound, longest_seconds)
+            return libsndfile.read(sound, longest_seconds, n_promised, is_all=True)
+    except CannotOpen as fault:
+        return by_ffmpeg(fault)
+
+
+def _of_frames(file: io.FileIO, frames: mpeg.Frames, longest_seconds: float) -> Sound:
+    """Sound of MPEG frames: those that are counted where that is what there is, or else all of them."""
+    n_there = frames.n_frames * frames.n_samples
+    if frames.is_truncated and frames.n_promised is not None:
+        n_promised = frames.n_promised * frames.n_samples - frames.n_trimmed
+        raise Fault(
+            f"is {'damaged' if frames.n_gaps else 'truncated'}: {min(n_there, n_promised - 1)} of the {n_promised}"
+            f" samples that its header promises are there; {AGAIN}"
         )
-    if sound.format == "OGG" and not _has_last_page(file, n_bytes):
-        raise _Fault(f"is truncated: it stops before its last page; {AGAIN}")
+    if frames.n_gaps:
+        before, there = (n * frames.n_samples / frames.sample_rate for n in (frames.first_gap, frames.n_frames))
+        raise Fault(
+            f"is damaged: after {before:.2f} s something else stands where a frame of sound should, and {there:.2f} s"
+            f" are left; {AGAIN}"
+        )
+    slack = MP3_SLACK_FRAMES * frames.n_samples
+    try:
+        if not frames.goes_on:
+            with libsndfile.opened(mpeg.Framed(file, frames.head, frames.end)) as sound:
+                # It passes over a count that it does not trust, and guesses.
+                if sound.frames + slack >= n_there - frames.n_trimmed:
+                    return libsndfile.read(sound, longest_seconds, slack=slack)
+        with libsndfile.opened(mpeg.Framed(file, frames.start, frames.end, is_endless=True)) as sound:
+            return libsndfile.read(sound, longest_seconds, n_there, slack)
+    except CannotOpen as fault:
+        raise Fault(f"cannot be decoded ({fault}); {AGAIN}") from fault
 
 
-@dataclass(frozen=True)
-class _Announced:
-    """What a file says of the size of its sound.
-
-    Attributes:
-        field: where in the file the size stands, 4 bytes.
-        order: the byte order there, "<" or ">".
-        n_promised: bytes of sound according to the header.
-        n_there: bytes from where the sound begins to the end of the file.
-        is_followed: whether chunks follow where the sound should begin.
-    """
-
-    field: int
-    order: str
-    n_promised: int
-    n_there: int
-    is_followed: bool
-
-    @property
-    def is_short(self) -> bool:
-        """Whether less is there than promised."""
-        return self.n_there < self.n_promised < OPEN_ENDED_BYTES
-
-    @property
-    def is_unset(self) -> bool:
-        """Whether the size was left at 0 by a program that could not go back to fill it in."""
-        return self.n_promised == 0 < self.n_there and not self.is_followed
-
-
-def _announced(file: io.FileIO, n_bytes: int) -> _Announced | None:
-    """Look for the size of the sound in a chunked file or an AU; None where there is none to be found."""
-    kind = file.read(12)
-    if len(kind) < 12:
-        return None
-    if kind[:4] in (b".snd", b"dns."):
-        order = ">" if kind[:4] == b".snd" else "<"
-        start, n_promised = struct.unpack(f"{order}II", kind[4:])
-        return _Announced(8, order, n_promised, n_bytes - start, is_followed=False) if start <= n_bytes else None
-    if kind[:4] not in (b"RIFF", b"RIFX", b"RF64", b"FORM"):
-        return None
-    order = "<" if kind[:4] in (b"RIFF", b"RF64") else ">"
-    n_promised_64 = None
-    for name, size, start in _chunks(file, order, len(kind)):
-        # RF64 (EBU Tech 3306): sizes of 64 bits stand in a chunk of their own, that of the sound second.
-        if name == b"ds64" and kind[:4] == b"RF64" and len(sizes := file.read(16)) == 16:
-            n_promised_64 = struct.unpack("<8xQ", sizes)[0]
-        if name in (b"data", b"SSND", b"BODY"):
-            n_promised = size if n_promised_64 is None else n_promised_64
-            return _Announced(start - 4, order, n_promised, n_bytes - start, _is_followed(file, order, start, n_bytes))
-    return None
-
-
-def _is_followed(file: io.FileIO, order: str, position: int, n_bytes: int) -> bool:
-    """Whether there are chunks, and nothing but chunks, from a position to the end of the file."""
-    end = 0
-    for name, size, start in _chunks(file, order, position):
-        if not (name.isascii() and name.decode().isprintable()):
-            return False
-        end = start + size + size % 2
-    return end == n_bytes
-
-
-def _chunks(file: io.FileIO, order: str, position: int) -> Iterator[tuple[bytes, int, int]]:
-    """Name, size and first byte of each chunk from a position on; the file may be read in between."""
-    for _ in range(MOST_CHUNKS):
-        file.seek(position)
-        header = file.read(8)
-        if len(header) < 8:
-            return
-        name, size = header[:4], struct.unpack(f"{order}I", header[4:])[0]
-        yield name, size, position + 8
-        position += 8 + size + size % 2
-
-
-class _WithSize(io.FileIO):
-    """A file that reads as if the size of its sound had been filled in; libsndfile takes 0 for no sound at all."""
-
-    def __init__(self, file: io.FileIO, announced: _Announced) -> None:
-        super().__init__(file.fileno(), closefd=False)
-        self._field = announced.field
-        self._bytes = struct.pack(f"{announced.order}I", min(announced.n_there, 2**32 - 1))
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
-        """Stay where it is on an impossible place, which a damaged file may lead to: a callback cannot raise."""
+def _of_pages(
+    file: io.FileIO, pages: ogg.Pages, longest_seconds: float, by_ffmpeg: Callable[[Fault | None], Sound]
+) -> Sound:
+    """Sound of an Ogg file."""
+    if n_lost := pages.n_damaged + pages.n_missing:
+        raise Fault(
+            f"is damaged: {n_lost} of its {pages.n_pages + n_lost} pages are damaged or missing, and up to"
+            f" {pages.lost_seconds:.2f} of its {pages.seconds:.2f} s with them; {AGAIN}"
+        )
+    if pages.is_cut:
+        raise Fault(f"is truncated: it stops before its last page; {AGAIN}")
+    # libsndfile knows neither pictures nor files that were put after one another.
+    if pages.has_picture or len(pages.streams) > 1:
+        sound = by_ffmpeg(None)
+    else:
+        file.seek(0)
         try:
-            return super().seek(offset, whence)
-        except OSError:
-            return self.tell()
-
-    def readinto(self, buffer: Any, /) -> int:
-        """Read, with the size in its place."""
-        start = self.tell()
-        n_read = super().readinto(buffer)
-        view = memoryview(buffer).cast("B")
-        for position, byte in enumerate(self._bytes, self._field - start):
-            if 0 <= position < n_read:
-                view[position] = byte
-        return n_read
+            with libsndfile.opened(file.fileno()) as opened:
+                sound = libsndfile.read(opened, longest_seconds, 0)
+        except (CannotOpen, CannotDecode) as fault:
+            # It cannot read Opus without an end mark, nor FLAC in pages; all of them are whole.
+            sound = by_ffmpeg(fault)
+    n_samples, n_promised = len(sound.samples), int(pages.seconds * sound.sample_rate)
+    if n_samples < n_promised - OGG_SLACK_SECONDS * sound.sample_rate:
+        raise Fault(f"is damaged: {n_samples} of the {n_promised} samples that its pages count are there; {AGAIN}")
+    return sound
 
 
-def _has_last_page(file: io.FileIO, n_bytes: int) -> bool:
-    """Whether an Ogg file ends with a whole page that is marked as the last of its stream."""
-    file.seek(max(0, n_bytes - 2 * OGG_PAGE_BYTES))
-    tail = file.read(2 * OGG_PAGE_BYTES)
-    page = tail[max(0, tail.rfind(b"OggS")) :]
-    if len(page) < 27:
-        return False
-    flags, n_segments = page[5], page[26]
-    return bool(flags & 4) and len(page) >= 27 + n_segments + sum(page[27 : 27 + n_segments])
+def _by_ffmpeg(file: io.FileIO, longest_seconds: float, video_rate: int | None, fault: Fault | None) -> Sound:
+    """Sound of what libsndfile does not know, or could not open for a fault."""
+    file.seek(0)
+    try:
+        track = ffmpeg.read_sound(_Nameless(file), None, video_rate, longest_seconds=longest_seconds)
+    except UnknownFormat as unknown:
+        if isinstance(fault, CannotDecode):
+            raise fault from unknown
+        if isinstance(fault, CannotOpen) and fault.is_known:
+            raise Fault(f"cannot be decoded ({fault}); {AGAIN}") from unknown
+        reason = fault or "Format not recognised"
+        raise UnknownFormat(
+            f"is not audio that libsndfile knows ({reason}); convert it to WAV, with ffmpeg say", str(unknown)
+        ) from unknown
+    except Fault as lacking:
+        raise Fault(f"{lacking}{'' if ';' in str(lacking) else f'; {AGAIN}'}") from lacking
+    libsndfile.refuse_rate(track.sample_rate)
+    libsndfile.refuse_impossible(track.samples[:, np.newaxis], 0, track.sample_rate)
+    if track.loss and not track.is_video:
+        raise Fault(f"is damaged: {track.loss}; {AGAIN}")
+    return Sound(track.samples, track.sample_rate, track.loss)
+
+
+class _Nameless(io.FileIO):
+    """A file that PyAV takes: it wants a name in words."""
+
+    def __init__(self, file: io.FileIO) -> None:
+        super().__init__(file.fileno(), closefd=False)
+        self.name = ""

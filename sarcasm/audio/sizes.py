@@ -1,7 +1,7 @@
 """How many bytes of sound a header counts, against those that are there.
 
 libsndfile reads what is left of a truncated file without a word. A length that a program writing into a pipe could not
-know (0, -1, or one of those that SoX and FFmpeg put there) is no promise: the sound then goes on to the end of the file.
+know (0, -1, or what SoX and FFmpeg put there) is no promise: the sound then goes on to the end of the file.
 Formats whose headers count nothing (PAF, PVF, IRCAM, samples without a header) promise nothing.
 """
 
@@ -12,7 +12,6 @@ import re
 import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 MOST_CHUNKS = 1_000
 """Chunks that are looked at before the sound; real files have a few."""
@@ -22,6 +21,8 @@ OPEN_ENDED_64 = 2**62
 """So do sizes of 64 bits from here on: FFmpeg writes -1 into RF64, 2**63 - 1 into W64."""
 W64_GUID = bytes.fromhex("f3acd3118cd100c04f8edb8a")
 """How the names of W64's chunks end, but for the first (Sonic Foundry, Wave64 file format)."""
+SOUND_FORMS = (b"WAVE", b"AIFF", b"AIFC", b"8SVX", b"16SV")
+"""What chunked files with sound call themselves; AVI is another."""
 NIST_HEADER_BYTES = 1024
 VOC_SOUND, VOC_MORE_SOUND, VOC_NEW_SOUND = 1, 2, 9
 """Types of blocks of Creative's VOC that hold sound."""
@@ -52,6 +53,11 @@ class Announced:
         """Whether less is there than promised."""
         is_open = self.n_promised >= OPEN_ENDED_64 or any(self.n_promised in sizes for sizes in OPEN_ENDED)
         return self.n_there < self.n_promised and not is_open
+
+    @property
+    def mended(self) -> tuple[int, bytes]:
+        """Where the size would stand, and what: libsndfile takes 0 for no sound at all."""
+        return self.field or 0, struct.pack(f"{self.order}I", min(self.n_there, 2**32 - 1))
 
     @property
     def is_unset(self) -> bool:
@@ -87,6 +93,8 @@ def _au(_: io.FileIO, n_bytes: int, kind: bytes) -> Announced | None:
 
 def _chunked(file: io.FileIO, n_bytes: int, kind: bytes) -> Announced | None:
     """RIFF, RIFX, RF64, AIFF and 8SVX."""
+    if kind[8:12] not in SOUND_FORMS:
+        return None
     order = "<" if kind[:4] in (b"RIFF", b"RF64") else ">"
     n_promised_64 = None
     for name, size, start in _chunks(file, order, 12):
@@ -102,7 +110,7 @@ def _chunked(file: io.FileIO, n_bytes: int, kind: bytes) -> Announced | None:
 
 def _w64(file: io.FileIO, n_bytes: int, _: bytes) -> Announced | None:
     position = 40
-    for _ in range(MOST_CHUNKS):
+    for _number in range(MOST_CHUNKS):
         file.seek(position)
         header = file.read(24)
         size = struct.unpack_from("<Q", header, 16)[0]
@@ -115,7 +123,7 @@ def _w64(file: io.FileIO, n_bytes: int, _: bytes) -> Announced | None:
 def _caf(file: io.FileIO, n_bytes: int, _: bytes) -> Announced | None:
     """Apple's Core Audio Format: the sound, or the table of its packets where that is what is cut."""
     found, position = None, 8
-    for _ in range(MOST_CHUNKS):
+    for _number in range(MOST_CHUNKS):
         file.seek(position)
         header = file.read(12)
         if len(header) < 12:
@@ -216,29 +224,3 @@ def _chunks(file: io.FileIO, order: str, position: int) -> Iterator[tuple[bytes,
         name, size = header[:4], struct.unpack(f"{order}I", header[4:])[0]
         yield name, size, position + 8
         position += 8 + size + size % 2
-
-
-class WithSize(io.FileIO):
-    """A file that reads as if the size of its sound had been filled in; libsndfile takes 0 for no sound at all."""
-
-    def __init__(self, file: io.FileIO, announced: Announced) -> None:
-        super().__init__(file.fileno(), closefd=False)
-        self._field = announced.field or 0
-        self._bytes = struct.pack(f"{announced.order}I", min(announced.n_there, 2**32 - 1))
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
-        """Stay where it is on an impossible place, which a damaged file may lead to: a callback cannot raise."""
-        try:
-            return super().seek(offset, whence)
-        except OSError:
-            return self.tell()
-
-    def readinto(self, buffer: Any, /) -> int:
-        """Read, with the size in its place."""
-        start = self.tell()
-        n_read = super().readinto(buffer)
-        view = memoryview(buffer).cast("B")
-        for position, byte in enumerate(self._bytes, self._field - start):
-            if 0 <= position < n_read:
-                view[position] = byte
-        return n_read

@@ -9,7 +9,7 @@ from omegaconf import MISSING
 
 from sarcasm.audio import ffmpeg
 from sarcasm.audio.faults import Fault
-from sarcasm.audio.ffmpeg import Sound
+from sarcasm.audio.ffmpeg import Track
 from sarcasm.errors import ConfigError, VideoError
 from sarcasm.options import option
 
@@ -40,7 +40,7 @@ class Extract:
             )
 
 
-def read_sound(file: IO[bytes], sample_rate: int | None, speechnorm: str | None = None) -> Sound:
+def read_sound(file: IO[bytes], sample_rate: int | None, speechnorm: str | None = None) -> Track:
     """Take the sound out of a video.
 
     Args:

@@ -1,0 +1,211 @@
+"""Sound by libsndfile, which reads recordings of most kinds to the bit."""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sarcasm.audio.faults import AGAIN, Fault
+
+LOWEST_RATE, HIGHEST_RATE = 1_000, 1_000_000
+"""In Hz; a header that says anything beyond is taken for damaged."""
+LARGEST_SAMPLE = 2.0**31
+"""A floating file may hold the numbers of any integer format unscaled; beyond the largest of them it is damaged."""
+BLOCK_SAMPLES = 2**22
+"""Samples, over all channels, that are decoded at a time."""
+MOST_SAMPLES = 2**28
+"""Of a clip whose length is limited, at the rate it has: 1 GiB, an hour at 74 kHz; memory holds them all."""
+UNRECOGNISED_FORMAT = 1
+"""SF_ERR_UNRECOGNISED_FORMAT in sndfile.h, which soundfile does not name."""
+UNKNOWN_FRAMES = 2**62
+"""A stream that could not know its length has the largest one there is."""
+
+
+@dataclass(frozen=True)
+class Sound:
+    """What came out of a file.
+
+    Attributes:
+        samples: float32 [n], mono, n > 0, finite.
+        sample_rate: in Hz.
+        loss: what is missing, in words; "" where nothing is.
+    """
+
+    samples: NDArray[np.float32]
+    sample_rate: int
+    loss: str = ""
+
+
+class CannotOpen(Fault):
+    """libsndfile does not open the file.
+
+    Attributes:
+        is_known: whether it is of a format that it knows.
+    """
+
+    def __init__(self, reason: str, *, is_known: bool) -> None:
+        super().__init__(reason)
+        self.is_known = is_known
+
+
+class CannotDecode(Fault):
+    """libsndfile opens the file, and fails over what is in it."""
+
+
+@contextmanager
+def opened(source: int | io.FileIO) -> Iterator[Any]:
+    """A file, open; what fails while it is being read is a fault.
+
+    Args:
+        source: the number of the file, which is at its beginning, or what reads as a file.
+
+    Raises:
+        CannotOpen: it cannot be opened.
+        CannotDecode: what is in it cannot be decoded.
+    """
+    import soundfile
+
+    try:
+        sound = soundfile.SoundFile(source, closefd=False)
+    except soundfile.LibsndfileError as error:
+        raise CannotOpen(_reason(error), is_known=error.code != UNRECOGNISED_FORMAT) from error
+    try:
+        with sound:
+            yield sound
+    except soundfile.LibsndfileError as error:
+        raise CannotDecode(f"cannot be decoded ({_reason(error)}); {AGAIN}") from error
+
+
+def _reason(error: Any) -> str:
+    return error.error_string.removeprefix("Error : ").rstrip(".")
+
+
+def read(
+    sound: Any, longest_seconds: float, n_expected: int | None = None, slack: float = 0, *, is_all: bool = False
+) -> Sound:
+    """All of an open file.
+
+    Args:
+        sound: of `opened`.
+        longest_seconds: a clip that lasts longer is refused, before it fills the memory.
+        n_expected: samples of a channel; None takes what libsndfile finds in the header.
+        slack: how many of them may be missing.
+        is_all: whether more than these are a fault; something else than sound may follow them.
+
+    Raises:
+        Fault: it is longer, empty, shorter than expected, or its samples are impossible.
+    """
+    refuse_rate(sound.samplerate)
+    n_promised = sound.frames if n_expected is None else n_expected
+    blocks, n_frames, n_most = [], 0, most_samples(sound.samplerate, longest_seconds)
+    for block in _mono_blocks(sound, n_promised, is_all=is_all):
+        blocks.append(block)
+        n_frames += len(block)
+        if is_all and n_frames > n_promised:
+            raise Fault(f"is damaged: more samples follow the {n_promised} that its header counts; {AGAIN}")
+        if n_frames > n_most:
+            raise Fault(
+                f"lasts longer than {n_most / sound.samplerate:.0f} s, which is the most that is read of"
+                f" {sound.samplerate} Hz; cut it into parts"
+            )
+    if not n_frames:
+        raise Fault(f"holds no sound, only a header; {AGAIN}")
+    if n_frames + slack < n_promised < UNKNOWN_FRAMES:
+        raise Fault(f"is truncated: {n_frames} of the {n_promised} samples that its header promises are there; {AGAIN}")
+    return Sound(_joined(blocks, n_frames), sound.samplerate)
+
+
+def refuse_rate(sample_rate: int) -> None:
+    """Refuse a rate that no recording has."""
+    if not LOWEST_RATE <= sample_rate <= HIGHEST_RATE:
+        raise Fault(
+            f"has a sample rate of {sample_rate} Hz, not within {LOWEST_RATE} and {HIGHEST_RATE} Hz: its header is"
+            f" damaged; {AGAIN}"
+        )
+
+
+def most_samples(sample_rate: int, longest_seconds: float) -> float:
+    """How many samples a clip of that rate may have."""
+    return math.inf if math.isinf(longest_seconds) else min(longest_seconds * sample_rate, MOST_SAMPLES)
+
+
+def refuse_impossible(block: NDArray[np.float32], n_before: int, sample_rate: int) -> None:
+    """Refuse samples that no recording has.
+
+    Args:
+        block: [n, channels].
+        n_before: samples of a channel before it.
+        sample_rate: in Hz.
+    """
+    is_finite = np.isfinite(block).all(axis=1)
+    if not is_finite.all():
+        seconds = (n_before + int(np.argmin(is_finite))) / sample_rate
+        raise Fault(f"has samples that are not finite (NaN or infinite), the first at {seconds:.3f} s; make it again")
+    if (largest := np.abs(block).max()) > LARGEST_SAMPLE:
+        raise Fault(f"has samples as large as {largest:.3g}, where 1 is full scale: it is damaged; {AGAIN}")
+
+
+def _mono_blocks(sound: Any, n_expected: int, *, is_all: bool) -> Iterator[NDArray[np.float32]]:
+    import soundfile
+
+    # Otherwise soundfile seeks to where it is after each block, which a FLAC of unknown length cannot do.
+    sound.seekable = lambda: False
+    frames_at_once = max(1, min(n_expected or sound.frames, BLOCK_SAMPLES // sound.channels))
+    n_before = 0
+    while True:
+        try:
+            block = sound.read(frames_at_once, dtype="float32", always_2d=True)
+        except soundfile.LibsndfileError:
+            if is_all and n_before == n_expected:
+                return
+            raise
+        if not len(block):
+            return
+        refuse_impossible(block, n_before, sound.samplerate)
+        n_before += len(block)
+        yield block[:, 0] if sound.channels == 1 else block.mean(axis=1, dtype=np.float64).astype(np.float32)
+
+
+def _joined(blocks: list[NDArray[np.float32]], n_frames: int) -> NDArray[np.float32]:
+    """Blocks after one another; each is given back once it is copied, so that memory holds a clip once."""
+    if len(blocks) == 1:
+        return blocks[0]
+    joined = np.empty(n_frames, np.float32)
+    end = n_frames
+    while blocks:
+        block = blocks.pop()
+        joined[end - len(block) : end] = block
+        end -= len(block)
+    return joined
+
+
+class Overwritten(io.FileIO):
+    """A file that reads as if other bytes stood in a place."""
+
+    def __init__(self, file: io.FileIO, place: int, content: bytes) -> None:
+        super().__init__(file.fileno(), closefd=False)
+        self._place, self._content = place, content
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        """Stay where it is on an impossible place, which a damaged file may lead to: a callback cannot raise."""
+        try:
+            return super().seek(offset, whence)
+        except OSError:
+            return self.tell()
+
+    def readinto(self, buffer: Any, /) -> int:
+        """Read, with the other bytes in their place."""
+        start = self.tell()
+        n_read = super().readinto(buffer)
+        view = memoryview(buffer).cast("B")
+        for position, byte in enumerate(self._content, self._place - start):
+            if 0 <= position < n_read:
+                view[position] = byte
+        return n_read
