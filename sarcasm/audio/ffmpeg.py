@@ -19,6 +19,7 @@ from typing import IO, TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sarcasm.audio.containers import look
 from sarcasm.audio.faults import Fault, UnknownFormat
 from sarcasm.audio.libsndfile import most_samples
 
@@ -33,6 +34,8 @@ RAW_FORMATS = frozenset(("aac", "ac3", "amr", "amrnb", "amrwb", "dts", "eac3", "
 """Demuxers of streams without a container: they count nothing, and each frame follows upon the one before."""
 ALONE = {"protocol_whitelist": "none"}
 """A playlist names other files and addresses; none of them is opened, whoever sent it."""
+PYAV_STUMBLES = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+"""What PyAV raises over damaged files, such as those whose streams begin in their midst; found by trying."""
 TAGS = (b"ID3", b"TAG", b"APETAGEX")
 """That may stand between the frames of a raw stream."""
 
@@ -97,9 +100,11 @@ def read_sound(
             is_video = _is_video(container)
             rate = video_rate if is_video and video_rate else sample_rate
             resampler = _Resampler(rate, speechnorm)
-            return _read(container, resampler, is_video, longest_seconds)
+            return _read(file, container, resampler, is_video, longest_seconds)
     except av.FFmpegError as error:
         raise UnknownFormat(f"is no video that FFmpeg can read, or a damaged one ({error.strerror})") from error
+    except PYAV_STUMBLES as error:
+        raise UnknownFormat(f"is no video that FFmpeg can read, or a damaged one ({error})") from error
 
 
 def _is_video(container: InputContainer) -> bool:
@@ -109,7 +114,9 @@ def _is_video(container: InputContainer) -> bool:
     return any(not stream.disposition & Disposition.attached_pic for stream in container.streams.video)
 
 
-def _read(container: InputContainer, resampler: _Resampler, is_video: bool, longest_seconds: float) -> Track:
+def _read(
+    file: IO[bytes], container: InputContainer, resampler: _Resampler, is_video: bool, longest_seconds: float
+) -> Track:
     if not container.streams.audio:
         raise UnknownFormat("has no sound: there is no audio stream")
     context = container.streams.audio[0].codec_context
@@ -140,13 +147,18 @@ def _read(container: InputContainer, resampler: _Resampler, is_video: bool, long
             f"is damaged: {ledger.lost_seconds:.2f} of its {seconds + ledger.lost_seconds:.2f} s are missing, the first"
             f" of them after {ledger.first_loss:.2f} s"
         )
+    structure = look(file, container.format.name, container.streams.audio[0].id)
+    if structure.n_there < structure.n_promised:
+        raise Fault(
+            f"is truncated or damaged: {structure.n_there} of the {structure.n_promised} bytes that it counts are there"
+        )
+    # What stands where none should be was passed over, and so were bytes that belong to no packet.
+    n_damaged = ledger.n_damaged + structure.n_odd + (ledger.n_bytes < (structure.n_sound or 0))
     if not np.isfinite(samples).all():
         raise Fault("decodes to samples that are not finite: it is damaged")
     codec = f"{context.name}, {context.sample_rate} Hz, {context.layout.name}"
     promised_seconds = promises[0][0] if promises else None
-    return Track(
-        samples, resampler.sample_rate, promised_seconds, ledger.n_damaged, ledger.lost_seconds, codec, is_video
-    )
+    return Track(samples, resampler.sample_rate, promised_seconds, n_damaged, ledger.lost_seconds, codec, is_video)
 
 
 def _promises(
@@ -196,12 +208,14 @@ class _Ledger:
         first_loss: seconds of sound before them.
         end_seconds: when the last frame ends, on the clock of the container.
         other_end_seconds: when the last packet of another stream does.
+        n_bytes: of the packets.
     """
 
     def __init__(self, container: InputContainer) -> None:
         self._container, self._stream = container, container.streams.audio[0]
         self.n_damaged, self.lost_seconds, self.first_loss = 0, 0.0, 0.0
         self.end_seconds = self.other_end_seconds = 0.0
+        self.n_bytes = 0
         self._heard_seconds = 0.0
         self._expected: float | None = None
         self._byte: int | None = None
@@ -220,9 +234,10 @@ class _Ledger:
                 return
             if packet is None:
                 return
-            if packet.stream_index != self._stream.index:
+            if packet.stream.index != self._stream.index:
                 self._pass(packet)
                 continue
+            self.n_bytes += packet.size
             self._follow(packet)
             is_damaged = packet.is_corrupt
             try:

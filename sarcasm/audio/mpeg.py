@@ -11,7 +11,7 @@ import io
 import struct
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 from sarcasm.audio.faults import AGAIN, Fault
 
@@ -114,7 +114,7 @@ class Frames:
         return self.n_promised is None or self.n_frames > self.n_promised + 1
 
 
-def survey(file: io.FileIO, start: int, end: int) -> Frames | None:
+def survey(file: IO[bytes], start: int, end: int) -> Frames | None:
     """Look at every frame.
 
     Args:
@@ -133,7 +133,7 @@ def survey(file: io.FileIO, start: int, end: int) -> Frames | None:
 
 
 class _Survey:
-    def __init__(self, file: BinaryIO, end: int) -> None:
+    def __init__(self, file: IO[bytes], end: int) -> None:
         self._file, self._end = file, end
         self._free_bytes = 0
 

@@ -7,12 +7,11 @@ phones and some recorders write none, so a file that ends with a whole page and 
 
 from __future__ import annotations
 
-import io
 import struct
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import BinaryIO
+from typing import IO
 
 PAGE_HEADER = struct.Struct("<4sBBqIIIB")
 """Capture pattern, version, flags, granule position, serial, page number, checksum, number of segments."""
@@ -93,7 +92,7 @@ class Pages:
         return sum(stream.seconds for stream in self.streams)
 
 
-def survey(file: io.FileIO, n_bytes: int) -> Pages:
+def survey(file: IO[bytes], n_bytes: int) -> Pages:
     """Look at every page.
 
     Args:
@@ -104,30 +103,29 @@ def survey(file: io.FileIO, n_bytes: int) -> Pages:
     streams: dict[int, Stream] = {}
     numbers: dict[int, int] = {}
     is_beginning, has_sound = True, False
-    with open(file.fileno(), "rb", closefd=False) as buffered:
-        n_lost, lacking = 0, set[int]()
-        for flags, granule, serial, number, segments, body in _pages(buffered, n_bytes, found):
-            found.n_pages += 1
-            if flags & FIRST:
-                # Streams that begin together run side by side; where others begin later, the file is a chain.
-                has_sound = has_sound and is_beginning
-                stream = _stream(body)
-                found.has_picture |= body.startswith(PICTURES)
-                if stream is not None and not has_sound:
-                    found.streams.append(stream)
-                    streams[serial], has_sound = stream, True
-            elif serial in numbers:
-                found.n_missing += max(0, number - numbers[serial] - 1)
-            is_beginning, numbers[serial] = bool(flags & FIRST), number
-            if found.n_damaged + found.n_missing > n_lost:
-                n_lost, lacking = found.n_damaged + found.n_missing, set(streams)
-            is_open[serial] = segments.endswith(b"\xff") and not flags & LAST
-            if serial in streams and granule > 0:
-                before = streams[serial].last
-                streams[serial].reach(granule, sum(size < FULL_SEGMENT for size in segments))
-                if serial in lacking:
-                    lacking.remove(serial)
-                    found.lost_seconds += max(0, granule - before) / streams[serial].rate
+    n_lost, lacking = 0, set[int]()
+    for flags, granule, serial, number, segments, body in _pages(file, n_bytes, found):
+        found.n_pages += 1
+        if flags & FIRST:
+            # Streams that begin together run side by side; where others begin later, the file is a chain.
+            has_sound = has_sound and is_beginning
+            stream = _stream(body)
+            found.has_picture |= body.startswith(PICTURES)
+            if stream is not None and not has_sound:
+                found.streams.append(stream)
+                streams[serial], has_sound = stream, True
+        elif serial in numbers:
+            found.n_missing += max(0, number - numbers[serial] - 1)
+        is_beginning, numbers[serial] = bool(flags & FIRST), number
+        if found.n_damaged + found.n_missing > n_lost:
+            n_lost, lacking = found.n_damaged + found.n_missing, set(streams)
+        is_open[serial] = segments.endswith(b"\xff") and not flags & LAST
+        if serial in streams and granule > 0:
+            before = streams[serial].last
+            streams[serial].reach(granule, sum(size < FULL_SEGMENT for size in segments))
+            if serial in lacking:
+                lacking.remove(serial)
+                found.lost_seconds += max(0, granule - before) / streams[serial].rate
     found.is_cut |= any(is_open.values())
     return found
 
@@ -135,7 +133,7 @@ def survey(file: io.FileIO, n_bytes: int) -> Pages:
 Page = tuple[int, int, int, int, bytes, bytes]
 
 
-def _pages(file: BinaryIO, n_bytes: int, found: Pages) -> Iterator[Page]:
+def _pages(file: IO[bytes], n_bytes: int, found: Pages) -> Iterator[Page]:
     """Flags, granule position, serial, number, segments and body of each page that is as it was written."""
     position = 0
     is_ended: dict[int, bool] = {}
@@ -168,7 +166,7 @@ def _pages(file: BinaryIO, n_bytes: int, found: Pages) -> Iterator[Page]:
         position = following
 
 
-def _find(file: BinaryIO, position: int) -> int | None:
+def _find(file: IO[bytes], position: int) -> int | None:
     """Where the next page begins."""
     file.seek(position)
     rest = b""

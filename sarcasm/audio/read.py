@@ -179,11 +179,15 @@ def _decoded(file: io.FileIO, n_bytes: int, longest_seconds: float, video_rate: 
     if head == b"fLaC":
         return _of_flac(file, longest_seconds, by_ffmpeg)
     if head == b"OggS":
-        return _of_pages(file, ogg.survey(file, n_bytes), longest_seconds, by_ffmpeg)
+        with _buffered(file) as buffered:
+            pages = ogg.survey(buffered, n_bytes)
+        return _of_pages(file, pages, longest_seconds, by_ffmpeg)
     # A sync word; libsndfile would search for frames behind one that begins none.
     is_frame = len(head) == 4 and int.from_bytes(head[:2], "big") >= 0xFFE0
     if is_frame or head.startswith(b"ID3"):
-        if frames := mpeg.survey(file, 0, n_bytes):
+        with _buffered(file) as buffered:
+            frames = mpeg.survey(buffered, 0, n_bytes)
+        if frames is not None:
             return _of_frames(file, frames, longest_seconds)
         if is_frame:
             return by_ffmpeg(None)
@@ -204,8 +208,14 @@ def _decoded(file: io.FileIO, n_bytes: int, longest_seconds: float, video_rate: 
                 return libsndfile.read(sound, longest_seconds)
     except CannotOpen as fault:
         return by_ffmpeg(fault)
-    frames = mpeg.survey(file, size.start, min(n_bytes, size.start + size.n_promised))
+    with _buffered(file) as buffered:
+        frames = mpeg.survey(buffered, size.start, min(n_bytes, size.start + size.n_promised))
     return _of_frames(file, frames, longest_seconds) if frames else by_ffmpeg(None)
+
+
+def _buffered(file: io.FileIO) -> io.BufferedReader:
+    """The same file, for many small steps."""
+    return io.BufferedReader(io.FileIO(file.fileno(), closefd=False))
 
 
 def _of_flac(file: io.FileIO, longest_seconds: float, by_ffmpeg: Callable[[Fault | None], Sound]) -> Sound:

@@ -7,11 +7,11 @@ Formats whose headers count nothing (PAF, PVF, IRCAM, samples without a header) 
 
 from __future__ import annotations
 
-import io
 import re
 import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import IO
 
 MOST_CHUNKS = 1_000
 """Chunks that are looked at before the sound; real files have a few."""
@@ -65,7 +65,7 @@ class Announced:
         return self.field is not None and self.n_promised == 0 < self.n_there and not self.is_followed
 
 
-def announced(file: io.FileIO, n_bytes: int) -> Announced | None:
+def announced(file: IO[bytes], n_bytes: int) -> Announced | None:
     """Look for the size of the sound in a header.
 
     Args:
@@ -85,13 +85,13 @@ def announced(file: io.FileIO, n_bytes: int) -> Announced | None:
     return None
 
 
-def _au(_: io.FileIO, n_bytes: int, kind: bytes) -> Announced | None:
+def _au(_: IO[bytes], n_bytes: int, kind: bytes) -> Announced | None:
     order = ">" if kind[:4] == b".snd" else "<"
     start, n_promised = struct.unpack_from(f"{order}II", kind, 4)
     return Announced(n_promised, n_bytes - start, start, 8, order) if start <= n_bytes else None
 
 
-def _chunked(file: io.FileIO, n_bytes: int, kind: bytes) -> Announced | None:
+def _chunked(file: IO[bytes], n_bytes: int, kind: bytes) -> Announced | None:
     """RIFF, RIFX, RF64, AIFF and 8SVX."""
     if kind[8:12] not in SOUND_FORMS:
         return None
@@ -108,7 +108,7 @@ def _chunked(file: io.FileIO, n_bytes: int, kind: bytes) -> Announced | None:
     return None
 
 
-def _w64(file: io.FileIO, n_bytes: int, _: bytes) -> Announced | None:
+def _w64(file: IO[bytes], n_bytes: int, _: bytes) -> Announced | None:
     position = 40
     for _number in range(MOST_CHUNKS):
         file.seek(position)
@@ -120,7 +120,7 @@ def _w64(file: io.FileIO, n_bytes: int, _: bytes) -> Announced | None:
     return None
 
 
-def _caf(file: io.FileIO, n_bytes: int, _: bytes) -> Announced | None:
+def _caf(file: IO[bytes], n_bytes: int, _: bytes) -> Announced | None:
     """Apple's Core Audio Format: the sound, or the table of its packets where that is what is cut."""
     found, position = None, 8
     for _number in range(MOST_CHUNKS):
@@ -136,7 +136,7 @@ def _caf(file: io.FileIO, n_bytes: int, _: bytes) -> Announced | None:
     return found
 
 
-def _voc(file: io.FileIO, n_bytes: int, kind: bytes) -> Announced | None:
+def _voc(file: IO[bytes], n_bytes: int, kind: bytes) -> Announced | None:
     n_promised, n_there, position = 0, 0, struct.unpack_from("<H", kind, 20)[0]
     for _ in range(MOST_CHUNKS):
         file.seek(position)
@@ -151,7 +151,7 @@ def _voc(file: io.FileIO, n_bytes: int, kind: bytes) -> Announced | None:
     return Announced(n_promised, n_there) if n_promised else None
 
 
-def _nist(file: io.FileIO, n_bytes: int, kind: bytes) -> Announced | None:
+def _nist(file: IO[bytes], n_bytes: int, kind: bytes) -> Announced | None:
     file.seek(0)
     header = file.read(NIST_HEADER_BYTES).decode("ascii", "replace")
     fields = {name: int(number) for name, number in re.findall(r"^(\w+) -i (\d+)", header, re.MULTILINE)}
@@ -163,19 +163,19 @@ def _nist(file: io.FileIO, n_bytes: int, kind: bytes) -> Announced | None:
     return Announced(n_samples * n_each * n_channels, n_bytes - int(size[1]), int(size[1]))
 
 
-def _avr(file: io.FileIO, n_bytes: int, _: bytes) -> Announced | None:
+def _avr(file: IO[bytes], n_bytes: int, _: bytes) -> Announced | None:
     """Audio Visual Research: a header of 128 bytes."""
     file.seek(12)
     is_stereo, n_bits, n_frames = struct.unpack(">HH10xI", file.read(18))
     return Announced(n_frames * (n_bits // 8) * (2 if is_stereo else 1), n_bytes - 128, 128)
 
 
-def _wve(_: io.FileIO, n_bytes: int, kind: bytes) -> Announced | None:
+def _wve(_: IO[bytes], n_bytes: int, kind: bytes) -> Announced | None:
     """Psion: a header of 32 bytes, a byte for each sample."""
     return Announced(struct.unpack_from(">I", kind, 18)[0], n_bytes - 32, 32)
 
 
-def _mat5(file: io.FileIO, n_bytes: int, _: bytes) -> Announced | None:
+def _mat5(file: IO[bytes], n_bytes: int, _: bytes) -> Announced | None:
     """MATLAB 5: the largest of its elements."""
     file.seek(126)
     order = "<" if file.read(2) == b"IM" else ">"
@@ -183,7 +183,7 @@ def _mat5(file: io.FileIO, n_bytes: int, _: bytes) -> Announced | None:
     return max((Announced(size, n_bytes - start, start) for start, size in elements), key=lambda each: each.n_promised)
 
 
-def _mat5_elements(file: io.FileIO, order: str) -> Iterator[tuple[int, int]]:
+def _mat5_elements(file: IO[bytes], order: str) -> Iterator[tuple[int, int]]:
     position = 128
     for _ in range(MOST_CHUNKS):
         file.seek(position)
@@ -195,7 +195,7 @@ def _mat5_elements(file: io.FileIO, order: str) -> Iterator[tuple[int, int]]:
         position += 8 + size
 
 
-FORMATS: dict[bytes, Callable[[io.FileIO, int, bytes], Announced | None]] = {
+FORMATS: dict[bytes, Callable[[IO[bytes], int, bytes], Announced | None]] = {
     b".snd": _au, b"dns.": _au,
     b"RIFF": _chunked, b"RIFX": _chunked, b"RF64": _chunked, b"FORM": _chunked,
     b"riff\x2e\x91\xcf\x11": _w64, b"caff": _caf, b"Creative Voice File\x1a": _voc, b"NIST_1A": _nist,
@@ -204,7 +204,7 @@ FORMATS: dict[bytes, Callable[[io.FileIO, int, bytes], Announced | None]] = {
 """How a file begins -> who finds its size."""
 
 
-def _is_followed(file: io.FileIO, order: str, position: int, n_bytes: int) -> bool:
+def _is_followed(file: IO[bytes], order: str, position: int, n_bytes: int) -> bool:
     """Whether there are chunks, and nothing but chunks, from a position to the end of the file."""
     end = 0
     for name, size, start in _chunks(file, order, position):
@@ -214,7 +214,7 @@ def _is_followed(file: io.FileIO, order: str, position: int, n_bytes: int) -> bo
     return end == n_bytes
 
 
-def _chunks(file: io.FileIO, order: str, position: int) -> Iterator[tuple[bytes, int, int]]:
+def _chunks(file: IO[bytes], order: str, position: int) -> Iterator[tuple[bytes, int, int]]:
     """Name, size and first byte of each chunk from a position on; the file may be read in between."""
     for _ in range(MOST_CHUNKS):
         file.seek(position)
