@@ -3,9 +3,9 @@
 from pkgutil import iter_modules
 
 from sarcasm.audio.libsndfile import BLOCK_SAMPLES
-from sarcasm.audio.read import SAMPLE_RATE, Warn, read_samples, read_waveform, waveform_of
+from sarcasm.audio.read import SAMPLE_RATE, lenient, read_samples, read_waveform, waveform_of
 
 MODULES = tuple(f"{__name__}.{module.name}" for module in iter_modules(__path__))
 """Whose code stands between a file and its waveform."""
 
-__all__ = ["BLOCK_SAMPLES", "MODULES", "SAMPLE_RATE", "Warn", "read_samples", "read_waveform", "waveform_of"]
+__all__ = ["BLOCK_SAMPLES", "MODULES", "SAMPLE_RATE", "lenient", "read_samples", "read_waveform", "waveform_of"]

@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,7 +22,7 @@ from numpy.typing import NDArray
 
 from sarcasm.audio.containers import look
 from sarcasm.audio.faults import Fault, UnknownFormat
-from sarcasm.audio.libsndfile import most_samples
+from sarcasm.audio.libsndfile import Convert, joined, most_samples, refuse_impossible, refuse_none, refuse_rate
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -46,7 +47,8 @@ class Track:
 
     Attributes:
         samples: float32 [n], mono, n > 0, finite.
-        sample_rate: in Hz.
+        sample_rate: in Hz, before any conversion.
+        n_frames: samples before any conversion.
         promised_seconds: how long the container says that the sound is; None where it says nothing.
         damaged_packets: pieces of the stream that could not be decoded and are left out.
         lost_seconds: that are missing in the midst of the sound.
@@ -56,6 +58,7 @@ class Track:
 
     samples: NDArray[np.float32]
     sample_rate: int
+    n_frames: int
     promised_seconds: float | None
     damaged_packets: int
     lost_seconds: float
@@ -68,7 +71,7 @@ class Track:
         if not self.damaged_packets and not self.lost_seconds:
             return ""
         packets = f"{self.damaged_packets} damaged packets left out" if self.damaged_packets else ""
-        whole = len(self.samples) / self.sample_rate + self.lost_seconds
+        whole = self.n_frames / self.sample_rate + self.lost_seconds
         seconds = f"{self.lost_seconds:.2f} of {whole:.2f} s missing" if self.lost_seconds else ""
         return ", ".join(filter(None, (packets, seconds)))
 
@@ -79,6 +82,7 @@ def read_sound(
     video_rate: int | None = None,
     speechnorm: str | None = None,
     longest_seconds: float = math.inf,
+    convert: Convert = lambda blocks, _: blocks,
 ) -> Track:
     """Take the sound out of a file.
 
@@ -88,6 +92,7 @@ def read_sound(
         video_rate: the same for the sound of a video, if other.
         speechnorm: arguments of FFmpeg's filter of that name; None leaves levels as they are.
         longest_seconds: sound that lasts longer is refused, before it fills the memory.
+        convert: what is made of the samples in the end.
 
     Raises:
         UnknownFormat: it cannot be opened, or has no sound.
@@ -100,7 +105,7 @@ def read_sound(
             is_video = _is_video(container)
             rate = video_rate if is_video and video_rate else sample_rate
             resampler = _Resampler(rate, speechnorm)
-            return _read(file, container, resampler, is_video, longest_seconds)
+            return _read(file, container, resampler, is_video, longest_seconds, convert)
     except av.FFmpegError as error:
         raise UnknownFormat(f"is no video that FFmpeg can read, or a damaged one ({error.strerror})") from error
     except PYAV_STUMBLES as error:
@@ -115,7 +120,12 @@ def _is_video(container: InputContainer) -> bool:
 
 
 def _read(
-    file: IO[bytes], container: InputContainer, resampler: _Resampler, is_video: bool, longest_seconds: float
+    file: IO[bytes],
+    container: InputContainer,
+    resampler: _Resampler,
+    is_video: bool,
+    longest_seconds: float,
+    convert: Convert,
 ) -> Track:
     if not container.streams.audio:
         raise UnknownFormat("has no sound: there is no audio stream")
@@ -126,17 +136,27 @@ def _read(
         # Otherwise a frame whose checksum is wrong is played all the same.
         context.options = {"err_detect": "crccheck+explode"}
     ledger = _Ledger(container)
-    blocks, n_samples = [], 0
-    for block in resampler.resampled(ledger.frames()):
-        blocks.append(block)
-        n_samples += len(block)
-        if n_samples > (n_most := most_samples(resampler.sample_rate, longest_seconds)):
-            longest = n_most / resampler.sample_rate
-            raise Fault(f"lasts longer than {longest:.0f} s, which is the most that is read; cut it into parts")
-    samples = np.concatenate(blocks) if blocks else np.zeros(0, np.float32)
-    if not len(samples):
+    n_samples = 0
+
+    def counted() -> Iterator[NDArray[np.float32]]:
+        nonlocal n_samples
+        for block in resampler.resampled(ledger.frames()):
+            refuse_rate(resampler.sample_rate)
+            refuse_impossible(block[:, np.newaxis], n_samples, resampler.sample_rate)
+            n_samples += len(block)
+            if n_samples > (n_most := most_samples(resampler.sample_rate, longest_seconds)):
+                longest = n_most / resampler.sample_rate
+                raise Fault(f"lasts longer than {longest:.0f} s, which is the most that is read; cut it into parts")
+            yield block
+
+    blocks = counted()
+    # The first one tells the rate.
+    first = next(blocks, None)
+    if first is None:
         raise UnknownFormat("has no sound: its audio stream is empty")
-    seconds = len(samples) / resampler.sample_rate
+    samples = joined(list(convert(chain([first], blocks), resampler.sample_rate)))
+    refuse_none(samples, n_samples, resampler.sample_rate)
+    seconds = n_samples / resampler.sample_rate
     promises = list(_promises(container, is_video, seconds, ledger))
     for promised, missing in promises:
         if missing > SLACK_SECONDS:
@@ -154,11 +174,11 @@ def _read(
         )
     # What stands where none should be was passed over, and so were bytes that belong to no packet.
     n_damaged = ledger.n_damaged + structure.n_odd + (ledger.n_bytes < (structure.n_sound or 0))
-    if not np.isfinite(samples).all():
-        raise Fault("decodes to samples that are not finite: it is damaged")
     codec = f"{context.name}, {context.sample_rate} Hz, {context.layout.name}"
     promised_seconds = promises[0][0] if promises else None
-    return Track(samples, resampler.sample_rate, promised_seconds, n_damaged, ledger.lost_seconds, codec, is_video)
+    return Track(
+        samples, resampler.sample_rate, n_samples, promised_seconds, n_damaged, ledger.lost_seconds, codec, is_video
+    )
 
 
 def _promises(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -34,13 +34,19 @@ class Sound:
 
     Attributes:
         samples: float32 [n], mono, n > 0, finite.
-        sample_rate: in Hz.
+        sample_rate: that the file has, in Hz.
+        n_frames: samples of a channel that were decoded, before any conversion.
         loss: what is missing, in words; "" where nothing is.
     """
 
     samples: NDArray[np.float32]
     sample_rate: int
+    n_frames: int
     loss: str = ""
+
+
+Convert = Callable[[Iterator[NDArray[np.float32]], int], Iterator[NDArray[np.float32]]]
+"""Mono blocks and their rate -> blocks as they are wanted."""
 
 
 class CannotOpen(Fault):
@@ -88,13 +94,20 @@ def _reason(error: Any) -> str:
 
 
 def read(
-    sound: Any, longest_seconds: float, n_expected: int | None = None, slack: float = 0, *, is_all: bool = False
+    sound: Any,
+    longest_seconds: float,
+    convert: Convert,
+    n_expected: int | None = None,
+    slack: float = 0,
+    *,
+    is_all: bool = False,
 ) -> Sound:
     """All of an open file.
 
     Args:
         sound: of `opened`.
         longest_seconds: a clip that lasts longer is refused, before it fills the memory.
+        convert: what is made of the samples.
         n_expected: samples of a channel; None takes what libsndfile finds in the header.
         slack: how many of them may be missing.
         is_all: whether more than these are a fault; something else than sound may follow them.
@@ -104,22 +117,34 @@ def read(
     """
     refuse_rate(sound.samplerate)
     n_promised = sound.frames if n_expected is None else n_expected
-    blocks, n_frames, n_most = [], 0, most_samples(sound.samplerate, longest_seconds)
-    for block in _mono_blocks(sound, n_promised, is_all=is_all):
-        blocks.append(block)
-        n_frames += len(block)
-        if is_all and n_frames > n_promised:
-            raise Fault(f"is damaged: more samples follow the {n_promised} that its header counts; {AGAIN}")
-        if n_frames > n_most:
-            raise Fault(
-                f"lasts longer than {n_most / sound.samplerate:.0f} s, which is the most that is read of"
-                f" {sound.samplerate} Hz; cut it into parts"
-            )
+    n_frames, n_most = 0, most_samples(sound.samplerate, longest_seconds)
+
+    def counted() -> Iterator[NDArray[np.float32]]:
+        nonlocal n_frames
+        for block in _mono_blocks(sound, n_promised, is_all=is_all):
+            n_frames += len(block)
+            if n_frames > n_most:
+                raise Fault(
+                    f"lasts longer than {n_most / sound.samplerate:.0f} s, which is the most that is read of"
+                    f" {sound.samplerate} Hz; cut it into parts"
+                )
+            if is_all and n_frames > n_promised:
+                raise Fault(f"is damaged: more samples follow the {n_promised} that its header counts; {AGAIN}")
+            yield block
+
+    samples = joined(list(convert(counted(), sound.samplerate)))
     if not n_frames:
         raise Fault(f"holds no sound, only a header; {AGAIN}")
     if n_frames + slack < n_promised < UNKNOWN_FRAMES:
         raise Fault(f"is truncated: {n_frames} of the {n_promised} samples that its header promises are there; {AGAIN}")
-    return Sound(_joined(blocks, n_frames), sound.samplerate)
+    refuse_none(samples, n_frames, sound.samplerate)
+    return Sound(samples, sound.samplerate, n_frames)
+
+
+def refuse_none(samples: NDArray[np.float32], n_frames: int, sample_rate: int) -> None:
+    """Refuse what nothing was left of at 16 kHz."""
+    if not len(samples):
+        raise Fault(f"holds {n_frames} samples at {sample_rate} Hz, less than one at 16000 Hz; {AGAIN}")
 
 
 def refuse_rate(sample_rate: int) -> None:
@@ -173,17 +198,17 @@ def _mono_blocks(sound: Any, n_expected: int, *, is_all: bool) -> Iterator[NDArr
         yield block[:, 0] if sound.channels == 1 else block.mean(axis=1, dtype=np.float64).astype(np.float32)
 
 
-def _joined(blocks: list[NDArray[np.float32]], n_frames: int) -> NDArray[np.float32]:
+def joined(blocks: list[NDArray[np.float32]]) -> NDArray[np.float32]:
     """Blocks after one another; each is given back once it is copied, so that memory holds a clip once."""
     if len(blocks) == 1:
         return blocks[0]
-    joined = np.empty(n_frames, np.float32)
-    end = n_frames
+    end = sum(map(len, blocks))
+    whole = np.empty(end, np.float32)
     while blocks:
         block = blocks.pop()
-        joined[end - len(block) : end] = block
+        whole[end - len(block) : end] = block
         end -= len(block)
-    return joined
+    return whole
 
 
 class Overwritten(io.FileIO):

@@ -11,19 +11,18 @@ from pathlib import Path
 
 import numpy as np
 
-from sarcasm.audio import Warn, read_waveform, waveform_of
+from sarcasm.audio import read_waveform, waveform_of
 from sarcasm.errors import AudioError, UnknownFormatError
 from sarcasm.resampling import Resampler
 
 
-def read_clip(path: Path, resampler: Resampler, longest_seconds: float, warn: Warn | None = None) -> np.ndarray:
+def read_clip(path: Path, resampler: Resampler, longest_seconds: float) -> np.ndarray:
     """Read a clip from a file.
 
     Args:
         path: audio or video.
         resampler: how other rates are brought to 16 kHz.
         longest_seconds: more is refused.
-        warn: is told what little the sound of a video lacks; without it, such a video is refused.
 
     Returns:
         float32 [samples] at 16 kHz, mono, finite, at least one.
@@ -32,12 +31,10 @@ def read_clip(path: Path, resampler: Resampler, longest_seconds: float, warn: Wa
         AudioError: it cannot be used; the message names it.
     """
     with _either(str(path)):
-        return read_waveform(path, resampler, longest_seconds=longest_seconds, warn=warn)
+        return read_waveform(path, resampler, longest_seconds=longest_seconds)
 
 
-def read_content(
-    content: bytes, name: str, resampler: Resampler, longest_seconds: float, warn: Warn | None = None
-) -> np.ndarray:
+def read_content(content: bytes, name: str, resampler: Resampler, longest_seconds: float) -> np.ndarray:
     """Read a clip from its bytes; see `read_clip`.
 
     Args:
@@ -45,10 +42,9 @@ def read_content(
         name: what an error calls it.
         resampler: as above.
         longest_seconds: as above.
-        warn: as above.
     """
     with _either(name):
-        return waveform_of(content, name, resampler, longest_seconds, warn)
+        return waveform_of(content, name, resampler, longest_seconds)
 
 
 @contextmanager
