@@ -141,11 +141,13 @@ class Decoding:
             sound = self._by_ffmpeg(None)
         else:
             self.file.seek(0)
+            # It takes an Opus for malformed that has no end mark.
+            mark = pages.mark
+            source = Overwritten(self.file, *mark) if mark is not None else self.file.fileno()
             try:
-                with libsndfile.opened(self.file.fileno()) as opened:
+                with libsndfile.opened(source) as opened:
                     sound = libsndfile.read(opened, self.longest_seconds, self.convert, 0)
             except (CannotOpen, CannotDecode) as fault:
-                # It takes an Opus without an end mark for malformed, and knows no FLAC in pages; all of them are whole.
                 sound = self._by_ffmpeg(fault)
         n_promised = int(pages.seconds * sound.sample_rate)
         if sound.n_frames < n_promised - OGG_SLACK_SECONDS * sound.sample_rate:

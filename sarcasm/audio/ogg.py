@@ -74,6 +74,7 @@ class Pages:
         n_missing: that are missing by their numbers.
         is_cut: whether the file stops within a page or a packet.
         lost_seconds: that may at most be missing in the midst of the sound.
+        unmarked: the last page and where it stands, if that is not marked as the last one.
         has_picture: whether there is a video among its streams.
         streams: of sound, in their order; those of a chained file follow one another.
     """
@@ -83,8 +84,18 @@ class Pages:
     n_missing: int = 0
     is_cut: bool = False
     lost_seconds: float = 0.0
+    unmarked: tuple[int, bytes] | None = None
     has_picture: bool = False
     streams: list[Stream] = field(default_factory=list)
+
+    @property
+    def mark(self) -> tuple[int, bytes] | None:
+        """Where to put what would mark the last page, which decoders look for; None where it is marked."""
+        if self.unmarked is None:
+            return None
+        place, page = self.unmarked
+        marked = page[:5] + bytes((page[5] | LAST,)) + page[6:22] + bytes(4) + page[26:]
+        return place + 5, marked[5:22] + struct.pack("<I", _checksum(marked))
 
     @property
     def seconds(self) -> float:
@@ -151,6 +162,7 @@ def _pages(file: IO[bytes], n_bytes: int, found: Pages) -> Iterator[Page]:
                 page = flags, granule, serial, number, segments, body
         if page is not None:
             is_ended[serial] = is_ended.get(serial, False) or bool(flags & LAST)
+            found.unmarked = None if flags & LAST else (position, whole)
             yield page
             position = end
             continue
