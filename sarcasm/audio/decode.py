@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from sarcasm.audio import ffmpeg, libsndfile, mpeg, ogg
 from sarcasm.audio.faults import AGAIN, Fault, UnknownFormat
-from sarcasm.audio.libsndfile import CannotDecode, CannotOpen, Convert, Overwritten, Sound
-from sarcasm.audio.sizes import announced
+from sarcasm.audio.libsndfile import CannotDecode, CannotOpen, Convert, Overwritten, Part, Sound
+from sarcasm.audio.sizes import announced, plain_header
 
 FLAC_TOTAL_PLACE = 21
 """Of the number of samples in the header, 36 bits behind 4 others (RFC 9639, section 8.2)."""
@@ -77,8 +77,11 @@ class Decoding:
                 if size is None or not (sound.format.startswith("WAV") and sound.subtype.startswith("MPEG_LAYER")):
                     return libsndfile.read(sound, self.longest_seconds, self.convert)
         except CannotOpen as fault:
+            if size is not None and (head := plain_header(self.file, size)):
+                with libsndfile.opened(Part(self.file, size.start, size.end, head)) as sound:
+                    return libsndfile.read(sound, self.longest_seconds, self.convert)
             return self._by_ffmpeg(fault)
-        frames = self._frames(size.start, min(self.n_bytes, size.start + size.n_promised))
+        frames = self._frames(size.start, size.end)
         return self._of_frames(frames) if frames else self._by_ffmpeg(None)
 
     def _of_flac(self) -> Sound:
@@ -117,11 +120,11 @@ class Decoding:
         slack = MP3_SLACK_FRAMES * frames.n_samples
         try:
             if not frames.goes_on:
-                with libsndfile.opened(mpeg.Framed(self.file, frames.head, frames.end)) as sound:
+                with libsndfile.opened(Part(self.file, frames.head, frames.end)) as sound:
                     # It passes over a count that it does not trust, and guesses.
                     if sound.frames + slack >= n_there - frames.n_trimmed:
                         return libsndfile.read(sound, self.longest_seconds, self.convert, slack=slack)
-            with libsndfile.opened(mpeg.Framed(self.file, frames.start, frames.end, is_endless=True)) as sound:
+            with libsndfile.opened(Part(self.file, frames.start, frames.end, is_endless=True)) as sound:
                 return libsndfile.read(sound, self.longest_seconds, self.convert, n_there, slack)
         except CannotOpen as fault:
             raise Fault(f"cannot be decoded ({fault}); {AGAIN}") from fault

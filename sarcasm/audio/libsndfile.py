@@ -234,3 +234,47 @@ class Overwritten(io.FileIO):
             if 0 <= position < n_read:
                 view[position] = byte
         return n_read
+
+
+class Part(io.FileIO):
+    """A part of a file that reads as a file of its own.
+
+    libsndfile reads no further than the length that it guesses of MPEG frames which nothing counts. That is a guess
+    from the size, so such a file seems to be large.
+    """
+
+    SEEMING_BYTES = 2**36
+    TAIL_BYTES = 128
+    """At the end, where a tag may be; libsndfile wants to see them."""
+
+    def __init__(self, file: io.FileIO, start: int, end: int, head: bytes = b"", *, is_endless: bool = False) -> None:
+        super().__init__(file.fileno(), closefd=False)
+        self._head, self._start = head, start - len(head)
+        self._n_bytes = end - self._start
+        self._seeming = self.SEEMING_BYTES if is_endless else self._n_bytes
+        self._place = 0
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        """Go to a place, none before the beginning."""
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._place, io.SEEK_END: self._seeming}[whence]
+        self._place = max(0, base + offset)
+        return self._place
+
+    def tell(self) -> int:
+        """Where it is."""
+        return self._place
+
+    def readinto(self, buffer: Any, /) -> int:
+        """Read the head and the part, and nothing behind it."""
+        view = memoryview(buffer).cast("B")
+        if self._place >= max(self._n_bytes, self._seeming - self.TAIL_BYTES):
+            n_read = min(len(view), max(0, self._seeming - self._place))
+            view[:n_read] = bytes(n_read)
+        else:
+            head = self._head[self._place : self._place + len(view)]
+            view[: len(head)] = head
+            super().seek(max(0, self._start + self._place + len(head)))
+            rest = view[len(head) : max(0, self._n_bytes - self._place)]
+            n_read = len(head) + super().readinto(rest)
+        self._place += n_read
+        return n_read

@@ -7,11 +7,10 @@ behind the frames (ID3, APE, Lyrics3) are no sound; other bytes between frames a
 
 from __future__ import annotations
 
-import io
 import struct
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import IO, Any
+from typing import IO
 
 from sarcasm.audio.faults import AGAIN, Fault
 
@@ -128,8 +127,7 @@ def survey(file: IO[bytes], start: int, end: int) -> Frames | None:
     Raises:
         Fault: what counts the frames is damaged.
     """
-    with open(file.fileno(), "rb", closefd=False) as buffered:
-        return _Survey(buffered, end).frames(start)
+    return _Survey(file, end).frames(start)
 
 
 class _Survey:
@@ -338,43 +336,3 @@ def header_of(bits: int) -> Header | None:
     slot = 4 if layer == 1 else 1
     n_bytes = (n_samples // 8 // slot * n_bits // sample_rate + padding) * slot if n_bits else 0
     return Header(bits, n_bytes, n_samples, sample_rate)
-
-
-class Framed(io.FileIO):
-    """The frames of a file as a file of their own.
-
-    libsndfile reads no further than the length that it guesses of frames which nothing counts. That is a guess from the
-    size, so such a file seems to be large.
-    """
-
-    SEEMING_BYTES = 2**36
-    TAIL_BYTES = 128
-    """At the end, where a tag may be; libsndfile wants to see them."""
-
-    def __init__(self, file: io.FileIO, start: int, end: int, *, is_endless: bool = False) -> None:
-        super().__init__(file.fileno(), closefd=False)
-        self._start, self._n_bytes = start, end - start
-        self._seeming = self.SEEMING_BYTES if is_endless else self._n_bytes
-        self._place = 0
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
-        """Go to a place, none before the beginning."""
-        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._place, io.SEEK_END: self._seeming}[whence]
-        self._place = max(0, base + offset)
-        return self._place
-
-    def tell(self) -> int:
-        """Where it is."""
-        return self._place
-
-    def readinto(self, buffer: Any, /) -> int:
-        """Read up to the last frame."""
-        view = memoryview(buffer).cast("B")
-        if self._place >= max(self._n_bytes, self._seeming - self.TAIL_BYTES):
-            n_read = min(len(view), max(0, self._seeming - self._place))
-            view[:n_read] = bytes(n_read)
-        else:
-            super().seek(self._start + self._place)
-            n_read = super().readinto(view[: max(0, self._n_bytes - self._place)])
-        self._place += n_read
-        return n_read

@@ -23,6 +23,8 @@ W64_GUID = bytes.fromhex("f3acd3118cd100c04f8edb8a")
 """How the names of W64's chunks end, but for the first (Sonic Foundry, Wave64 file format)."""
 SOUND_FORMS = (b"WAVE", b"AIFF", b"AIFC", b"8SVX", b"16SV")
 """What chunked files with sound call themselves; AVI is another."""
+INTEGERS, FLOATS, EXTENSIBLE = 1, 3, 0xFFFE
+"""Kinds of samples in a WAV (RFC 2361)."""
 NIST_HEADER_BYTES = 1024
 VOC_SOUND, VOC_MORE_SOUND, VOC_NEW_SOUND = 1, 2, 9
 """Types of blocks of Creative's VOC that hold sound."""
@@ -49,10 +51,19 @@ class Announced:
     is_followed: bool = False
 
     @property
+    def is_open(self) -> bool:
+        """Whether the size is one of those that stand for "not known"."""
+        return self.n_promised >= OPEN_ENDED_64 or any(self.n_promised in sizes for sizes in OPEN_ENDED)
+
+    @property
     def is_short(self) -> bool:
         """Whether less is there than promised."""
-        is_open = self.n_promised >= OPEN_ENDED_64 or any(self.n_promised in sizes for sizes in OPEN_ENDED)
-        return self.n_there < self.n_promised and not is_open
+        return self.n_there < self.n_promised and not self.is_open
+
+    @property
+    def end(self) -> int:
+        """Where the sound ends."""
+        return self.start + (self.n_there if self.is_open or self.is_unset else self.n_promised)
 
     @property
     def mended(self) -> tuple[int, bytes]:
@@ -154,7 +165,7 @@ def _voc(file: IO[bytes], n_bytes: int, kind: bytes) -> Announced | None:
 def _nist(file: IO[bytes], n_bytes: int, kind: bytes) -> Announced | None:
     file.seek(0)
     header = file.read(NIST_HEADER_BYTES).decode("ascii", "replace")
-    fields = {name: int(number) for name, number in re.findall(r"^(\w+) -i (\d+)", header, re.MULTILINE)}
+    fields = {name: int(number) for name, number in re.findall(r"^(\w+) -(?:i|s\d+) (\d+)$", header, re.MULTILINE)}
     wanted = [fields.get(name) for name in ("sample_count", "sample_n_bytes", "channel_count")]
     size = re.match(rb"\s*(\d+)", kind[7:])
     if None in wanted or size is None or "embedded" in header:  # packed, so that samples are no measure of bytes
@@ -175,33 +186,48 @@ def _wve(_: IO[bytes], n_bytes: int, kind: bytes) -> Announced | None:
     return Announced(struct.unpack_from(">I", kind, 18)[0], n_bytes - 32, 32)
 
 
-def _mat5(file: IO[bytes], n_bytes: int, _: bytes) -> Announced | None:
-    """MATLAB 5: the largest of its elements."""
-    file.seek(126)
-    order = "<" if file.read(2) == b"IM" else ">"
-    elements = list(_mat5_elements(file, order))
-    return max((Announced(size, n_bytes - start, start) for start, size in elements), key=lambda each: each.n_promised)
-
-
-def _mat5_elements(file: IO[bytes], order: str) -> Iterator[tuple[int, int]]:
-    position = 128
-    for _ in range(MOST_CHUNKS):
-        file.seek(position)
-        header = file.read(8)
-        if len(header) < 8:
-            return
-        size = struct.unpack(f"{order}4xI", header)[0]
-        yield position + 8, size
-        position += 8 + size
-
-
 FORMATS: dict[bytes, Callable[[IO[bytes], int, bytes], Announced | None]] = {
     b".snd": _au, b"dns.": _au,
     b"RIFF": _chunked, b"RIFX": _chunked, b"RF64": _chunked, b"FORM": _chunked,
     b"riff\x2e\x91\xcf\x11": _w64, b"caff": _caf, b"Creative Voice File\x1a": _voc, b"NIST_1A": _nist,
-    b"2BIT": _avr, b"ALawSoundFile**\0": _wve, b"MATLAB 5.0": _mat5,
+    b"2BIT": _avr, b"ALawSoundFile**\0": _wve,
 }  # fmt: skip
 """How a file begins -> who finds its size."""
+
+
+def plain_header(file: IO[bytes], size: Announced) -> bytes | None:
+    """A header that libsndfile knows for a WAV of plain samples whose own it does not.
+
+    The chunk that describes the samples comes in more lengths than the manuals have: 14 bytes, without the bits of a
+    sample, or 40, with an identifier of which only the first two bytes are right.
+
+    Args:
+        file: the file.
+        size: of its sound.
+
+    Returns:
+        None where the samples are none of integers or floats, or the file is no WAV.
+    """
+    file.seek(0)
+    if file.read(4) != b"RIFF":
+        return None
+    for name, n_bytes, _ in _chunks(file, "<", 12):
+        if name != b"fmt ":
+            continue
+        fields = file.read(min(n_bytes, 40))
+        if len(fields) < 14:
+            return None
+        kind, n_channels, sample_rate, _, n_block = struct.unpack_from("<HHIIH", fields)
+        if kind == EXTENSIBLE and len(fields) >= 26:
+            kind = struct.unpack_from("<H", fields, 24)[0]
+        if kind not in (INTEGERS, FLOATS) or not n_channels or n_block % n_channels:
+            return None
+        n_bits = 8 * n_block // n_channels
+        described = struct.pack("<HHIIHH", kind, n_channels, sample_rate, sample_rate * n_block, n_block, n_bits)
+        n_sound = min(size.end - size.start, 2**32 - 64)
+        head = b"WAVEfmt " + struct.pack("<I", 16) + described + b"data" + struct.pack("<I", n_sound)
+        return b"RIFF" + struct.pack("<I", len(head) + n_sound) + head
+    return None
 
 
 def _is_followed(file: IO[bytes], order: str, position: int, n_bytes: int) -> bool:

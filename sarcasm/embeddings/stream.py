@@ -52,7 +52,7 @@ MODULES = (
     "sarcasm.embeddings.stream",
 )
 """Whose code stands between any clip and its embeddings."""
-DECODERS = ("soundfile", "soxr")
+DECODERS = ("av", "soundfile", "soxr")
 """Distributions that do."""
 HEAD = np.dtype([("seconds", "<f8"), ("level", "<f8"), ("n_parts", "<i8"), ("n_columns", "<i8"), ("n_hops", "<i8")])
 """How the bytes of what is embedded begin: numbers, and the sizes of the arrays that follow."""
