@@ -121,8 +121,8 @@ class Decoding:
         try:
             if not frames.goes_on:
                 with libsndfile.opened(Part(self.file, frames.head, frames.end)) as sound:
-                    # It passes over a count that it does not trust, and guesses.
-                    if sound.frames + slack >= n_there - frames.n_trimmed:
+                    # It passes over a count that it does not trust or know, and guesses.
+                    if abs(sound.frames - (n_there - frames.n_trimmed)) <= slack:
                         return libsndfile.read(sound, self.longest_seconds, self.convert, slack=slack)
             with libsndfile.opened(Part(self.file, frames.start, frames.end, is_endless=True)) as sound:
                 return libsndfile.read(sound, self.longest_seconds, self.convert, n_there, slack)

@@ -37,6 +37,8 @@ FREE_BYTES = 2**12
 """A frame of a free bit rate is not longer: 640 kbit/s at 24 kHz."""
 MOST_GAPS = 100
 """That are counted."""
+VBRI_PLACE = 36
+"""In a frame, whatever its side information."""
 LAME_PLACE, LAME_CRC_PLACE = 120, 154
 """Behind "Xing" or "Info", in the "Mp3 Info Tag revision 1" of LAME."""
 ALIKE_BITS = 2
@@ -149,6 +151,8 @@ class _Survey:
         begin = place
         if counted is not None:
             begin = place = self._after_tags(place + header.n_bytes)
+        # libsndfile takes a header of Xing's kind into account, and one of Fraunhofer's for a frame.
+        head = begin if self._read(first[0] + VBRI_PLACE, 4) == b"VBRI" else first[0]
         end, is_cut = place, False
         while place < self._end:
             found = self._header(place)
@@ -175,7 +179,7 @@ class _Survey:
             return None
         is_short = end - first[0] < n_promised_bytes
         return Frames(
-            first[0], begin, end, n_frames, header.n_samples, header.sample_rate, n_promised or None, n_trimmed,
+            head, begin, end, n_frames, header.n_samples, header.sample_rate, n_promised or None, n_trimmed,
             n_gaps, first_gap, is_cut, is_short,
         )  # fmt: skip
 
@@ -299,7 +303,7 @@ class _Survey:
                 known = lame.startswith((b"LAME", b"Lavf", b"Lavc"))
                 delays = int.from_bytes(lame[21:24], "big") if known else 0
                 return n_frames, n_bytes, (delays >> 12) + (delays & 0xFFF)
-        if frame[36:40] == b"VBRI" and len(frame) >= 54:
+        if frame[VBRI_PLACE : VBRI_PLACE + 4] == b"VBRI" and len(frame) >= 54:
             n_bytes, n_frames = struct.unpack_from(">II", frame, 46)
             return n_frames, n_bytes, 0
         return None
