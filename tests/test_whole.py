@@ -20,7 +20,7 @@ from sarcasm.audio import lenient, read_samples, read_waveform
 from sarcasm.errors import AudioError, UnknownFormatError, VideoError
 from sarcasm.prepare.sound import read_sound
 from sarcasm.resampling import Resampler
-from tests.video_fixtures import voice, write_video
+from tests.video_fixtures import damaged_video, voice, write_video
 
 RATE = 16_000
 AGAIN = "copy or extract it again"
@@ -391,16 +391,6 @@ def test_an_unknown_file_is_named_with_what_ffmpeg_says(tmp_path):
 
 
 # --- videos ---
-
-
-def damaged_video(folder: Path) -> Path:
-    """A video of 3 s of which two packets of sound cannot be decoded."""
-    video = write_video(folder / "clip.mp4", voice(3.0, 44_100, 6))
-    content = bytearray(video.read_bytes())
-    middle = (content.index(b"mdat") + content.index(b"moov")) // 2
-    content[middle : middle + 300] = np.random.default_rng(1).integers(0, 256, 300, np.uint8).tobytes()
-    video.write_bytes(content)
-    return video
 
 
 def test_a_video_that_lacks_a_little_is_refused_unless_somebody_is_told(tmp_path):

@@ -141,19 +141,21 @@ class Decoding:
             raise Fault(f"is truncated: it stops before its last page; {AGAIN}")
         # libsndfile knows neither pictures nor files that were put after one another.
         if pages.has_picture or len(pages.streams) > 1:
-            sound = self._by_ffmpeg(None)
-        else:
-            self.file.seek(0)
-            # It takes an Opus for malformed that has no end mark.
-            mark = pages.mark
-            source = Overwritten(self.file, *mark) if mark is not None else self.file.fileno()
-            try:
-                with libsndfile.opened(source) as opened:
-                    sound = libsndfile.read(opened, self.longest_seconds, self.convert, 0)
-            except (CannotOpen, CannotDecode) as fault:
-                sound = self._by_ffmpeg(fault)
+            return self._long_enough(self._by_ffmpeg(None), pages, ffmpeg.SLACK_SECONDS * max(1, len(pages.streams)))
+        # It takes an Opus for malformed that has no end mark.
+        mark = pages.mark
+        source = Overwritten(self.file, *mark) if mark is not None else self.file.fileno()
+        self.file.seek(0)
+        try:
+            with libsndfile.opened(source) as opened:
+                sound = libsndfile.read(opened, self.longest_seconds, self.convert, 0)
+            return self._long_enough(sound, pages, OGG_SLACK_SECONDS)
+        except (CannotOpen, CannotDecode) as fault:
+            return self._long_enough(self._by_ffmpeg(fault), pages, ffmpeg.SLACK_SECONDS)
+
+    def _long_enough(self, sound: Sound, pages: ogg.Pages, slack_seconds: float) -> Sound:
         n_promised = int(pages.seconds * sound.sample_rate)
-        if sound.n_frames < n_promised - OGG_SLACK_SECONDS * sound.sample_rate:
+        if sound.n_frames < n_promised - slack_seconds * sound.sample_rate:
             raise Fault(
                 f"is damaged: {sound.n_frames} of the {n_promised} samples that its pages count are there; {AGAIN}"
             )
