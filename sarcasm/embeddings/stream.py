@@ -25,6 +25,7 @@ from pathlib import Path
 
 import numpy as np
 
+from sarcasm import audio
 from sarcasm.audio import SAMPLE_RATE, read_waveform
 from sarcasm.augmentation import Augmentation, generator_of
 from sarcasm.embeddings.embedding import Embedding, Network, Workers
@@ -44,14 +45,14 @@ AHEAD = 2
 FEWEST_FOR_PROCESSES = 32
 """Clips; starting processes takes as long as a dozen."""
 MODULES = (
-    "sarcasm.audio",
+    *audio.MODULES,
     "sarcasm.resampling",
     "sarcasm.loudness",
     "sarcasm.embeddings.embedding",
     "sarcasm.embeddings.stream",
 )
 """Whose code stands between any clip and its embeddings."""
-DECODERS = ("soundfile", "soxr")
+DECODERS = ("av", "soundfile", "soxr")
 """Distributions that do."""
 HEAD = np.dtype([("seconds", "<f8"), ("level", "<f8"), ("n_parts", "<i8"), ("n_columns", "<i8"), ("n_hops", "<i8")])
 """How the bytes of what is embedded begin: numbers, and the sizes of the arrays that follow."""
