@@ -73,7 +73,7 @@ class Transform:
             OSError: it cannot be opened.
             NpzError: it is damaged, or holds anything but such arrays: none, the PCA, the scaling, or both.
         """
-        # Only rows of values are ever transformed; a network that is trained with its head gets its examples as they are.
+        # A network that is trained with its head gets its examples as they are.
         sets = ((), NAMES[:2], NAMES[2:], NAMES) if len(row_shape) == 1 else ((),)
         n = row_shape[-1]
         shapes = ((n, n), (n,), (n,), (n,))

@@ -205,13 +205,9 @@ def parse_saved_model(content: bytes) -> Any:
         A protocol buffer SavedModel (tensorflow/core/protobuf/saved_model.proto).
 
     Raises:
-        ValueError: it is none.
+        Exception: it is none; which one depends on the version of the library.
     """
     load_tensorflow()
-    from google.protobuf.message import DecodeError
     from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
-    try:
-        return SavedModel.FromString(content)
-    except DecodeError as error:
-        raise ValueError(str(error)) from error
+    return SavedModel.FromString(content)

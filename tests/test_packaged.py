@@ -222,8 +222,10 @@ def copied(packaged_run: PackagedRun, tmp_path: Path) -> Path:
 
 
 def edited(folder: Path, **changed: object) -> None:
+    """Change a description into one that an earlier version might have written, which kept no hashes."""
     path = folder / "description.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | changed))
+    said = json.loads(path.read_text()) | changed
+    path.write_text(json.dumps({key: value for key, value in said.items() if key not in ("files", "sha256")}))
 
 
 WRONG = {

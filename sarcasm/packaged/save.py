@@ -8,6 +8,7 @@ from pathlib import Path
 from sarcasm.embeddings import Embedding, Table
 from sarcasm.errors import PackageError
 from sarcasm.features import Transform
+from sarcasm.files import sha256
 from sarcasm.model import Model
 from sarcasm.options import schema_of, values_of
 from sarcasm.packaged.description import DESCRIPTION, Description, Kind, Origin, Way, Weights
@@ -57,9 +58,14 @@ def save(
     description = Description(
         run_id, run_name, fold, seed, origin.dataset, origin.dataset_fingerprint, origin.made_up, origin.cautions,
         schema_of(way.embedding), values_of(way.embedding), weights, table.pca, way.resampler, way.short_clips,
-        way.pool, way.decision, threshold,
+        way.pool, way.decision, threshold, files=_hashes(folder),
     )  # fmt: skip
     (folder / DESCRIPTION).write_text(description.to_json(), encoding="utf-8")
+
+
+def _hashes(folder: Path) -> dict[str, str]:
+    """Each file of a package, by its path there -> SHA-256."""
+    return {path.relative_to(folder).as_posix(): sha256(path) for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
 def _weights(embedding: Embedding, table: Table, with_weights: bool) -> Weights:

@@ -52,8 +52,11 @@ def read_checkpoint(checkpoint: Path) -> dict[str, np.ndarray]:
     try:
         if checkpoint.is_dir():
             raise WeightsError(f"{source} is a folder; name the checkpoint in it")
-        if not checkpoint.is_file() and not checkpoint.with_name(f"{checkpoint.name}.index").is_file():
+        if not checkpoint.exists() and not checkpoint.with_name(f"{checkpoint.name}.index").exists():
             raise WeightsError(f"{source} is not there; name another file with embedding.checkpoint=FILE")
+        # Opening a pipe would wait for someone to write into it.
+        if not all(file.is_file() for file in checkpoint_files(checkpoint)):
+            raise WeightsError(f"{source} is no regular file; name another file with embedding.checkpoint=FILE")
     except OSError as error:
         raise WeightsError(
             f"{source} cannot be opened ({error.strerror}); name another file with embedding.checkpoint=FILE"
