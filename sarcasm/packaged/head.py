@@ -24,6 +24,8 @@ MOST_BYTES = 2**30
 """Of the graph, which holds the support vectors of `head=svm`; a protocol buffer has no more than twice that."""
 MOST_VALUES = 2**28
 """Of a tensor, for each row; the largest of VGGish, which a head may be trained with, has 5e7."""
+LONGEST_REASON = 200
+"""Characters of what TensorFlow says; its errors quote whole graphs."""
 OPERATIONS = frozenset(
     (
         # What a graph is made of.
@@ -80,17 +82,28 @@ class Head:
             raise
         except Exception as error:
             # A protocol buffer, a table of variables and a graph may each be what is damaged.
-            raise HeadError(f"is missing or damaged ({' '.join(str(error).split())[:200]})") from error
+            raise HeadError(f"is missing or damaged ({_one_line(error)})") from error
         self.row_shape = tuple(self._features.shape[1:])
 
     def logits(self, X: np.ndarray) -> np.ndarray:
-        """Features float32 [n, ...] -> logits float32 [n, 2]."""
-        found: np.ndarray = self._session.run(self._logits, {self._features: X})
+        """Features float32 [n, ...] -> logits float32 [n, 2].
+
+        Raises:
+            HeadError: they cannot be computed.
+        """
+        try:
+            found: np.ndarray = self._session.run(self._logits, {self._features: X})
+        except (load_tensorflow().errors.OpError, ValueError) as error:
+            raise HeadError(f"cannot be computed ({_one_line(error)})") from error
         return found
 
     def close(self) -> None:
         """Give memory back."""
         self._session.close()
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:LONGEST_REASON] or type(error).__name__
 
 
 def _definition(content: bytes) -> tuple[Any, str, str]:

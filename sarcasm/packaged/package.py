@@ -228,7 +228,10 @@ class Package:
             yield waveform[first * hop : last * hop + shortest]
 
     def _answer(self, rows: np.ndarray) -> np.ndarray:
-        return self._head.logits(self._transform(rows))
+        try:
+            return self._head.logits(self._transform(rows))
+        except HeadError as error:
+            raise PackageError(f"the model {error}") from error
 
     def _pieces(self, logits: np.ndarray, seconds: float) -> tuple[Piece, ...]:
         each = probability(logits)
@@ -271,12 +274,12 @@ def _check_files(folder: Path, files: Mapping[str, str]) -> None:
 def _embedding(folder: Path, description: Description) -> Embedding:
     name = description.embedding
     if not name.startswith("embedding_"):
-        raise PackageError(f"{folder}: {name} is no embedding; get the model anew")
+        raise PackageError(f"{folder / DESCRIPTION}: {name} is no embedding; get the model anew")
     try:
         made: Embedding = made_again(name, dict(description.embedding_options))
     except (KeyError, OmegaConfBaseException, SarcasmError) as error:
         raise PackageError(
-            f"{folder}: its embedding {name} does not fit this version of the program"
+            f"{folder / DESCRIPTION}: the embedding {name} does not fit this version of the program"
             f" ({' '.join(str(error).split())}); train it anew"
         ) from error
     return made
@@ -328,10 +331,12 @@ def _network(folder: Path, description: Description, embedding: Embedding, opene
     try:
         network = opened.enter_context(embedding.reopen(weights.fingerprint, file))
     except (WeightsError, ValueError) as error:
-        raise PackageError(f"{folder}: the weights of the model cannot be read ({error}); {what_to_do}") from error
+        raise PackageError(
+            f"{folder / DESCRIPTION}: the weights of the model cannot be read ({error}); {what_to_do}"
+        ) from error
     if network.weights_fingerprint != weights.fingerprint:
         raise PackageError(
-            f"{folder}: {file or 'the network'} holds other weights ({network.weights_fingerprint}) than the model"
+            f"{folder / DESCRIPTION}: {file or 'the network'} holds other weights ({network.weights_fingerprint}) than the model"
             f" was trained with; {what_to_do}"
         )
     return network
