@@ -7,7 +7,7 @@ fold.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -79,15 +79,16 @@ class Transform:
         shapes = ((n, n), (n,), (n,), (n,))
         expected = {name: Header(shape, np.dtype(np.float64)) for name, shape in zip(NAMES, shapes, strict=True)}
 
-        def check(headers: Mapping[str, Header]) -> None:
+        def choose(headers: Mapping[str, Header]) -> Iterable[str]:
             if tuple(headers) not in sets:
                 raise NpzError(f"holds {', '.join(headers) or 'nothing'}, which is no whole transform")
             for name, header in headers.items():
                 if header != (needed := expected[name]):
                     raise NpzError(f"is of another model ({name} is {header}, where {needed} is needed)")
+            return headers
 
         most_bytes = ARCHIVE_BYTES + sum(header.n_bytes for header in expected.values())
-        arrays = read_npz(path, check, most_bytes=most_bytes)
+        arrays = read_npz(path, choose, most_bytes=most_bytes)
         if not all(np.isfinite(values).all() for values in arrays.values()):
             raise NpzError("holds a value that is not finite")
         made = cls(*(arrays.get(name) for name in NAMES))

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,20 +60,20 @@ class Header:
         return f"{self.dtype} {list(self.shape)}"
 
 
-Check = Callable[[Mapping[str, Header]], None]
-"""Raises an error of the caller's unless these are the arrays that the file should hold, by their names."""
+Choose = Callable[[Mapping[str, Header]], Iterable[str]]
+"""Given the arrays of a file by their names: those to read; raises an error of the caller's where they are wrong."""
 
 
-def read_npz(path: Path, check: Check, *, most_bytes: int) -> dict[str, np.ndarray]:
-    """Read all arrays of a file.
+def read_npz(path: Path, choose: Choose, *, most_bytes: int) -> dict[str, np.ndarray]:
+    """Read arrays of a file.
 
     Args:
         path: the file.
-        check: is given every array's header before a value is read; see `Check`.
+        choose: is given every array's header before a value is read; see `Choose`.
         most_bytes: of the file; its directory is read as a whole.
 
     Returns:
-        Name -> array, each with the dtype and shape of its header.
+        Name -> array, each with the dtype and shape of its header, in the order chosen.
 
     Raises:
         OSError: the file is not there or cannot be opened.
@@ -85,10 +85,11 @@ def read_npz(path: Path, check: Check, *, most_bytes: int) -> dict[str, np.ndarr
     with path.open("rb") as file:
         with _damage_named():
             archive = _archive(file, path.stat().st_size, most_bytes)
-            headers = {_name(member): _header(archive, member) for member in archive.infolist()}
-        check(headers)
+            members = {member.filename.removesuffix(SUFFIX): member for member in archive.infolist()}
+            headers = {name: _header(archive, member) for name, member in members.items()}
+        chosen = choose(headers)
         with _damage_named():
-            return {_name(member): _values(archive, member) for member in archive.infolist()}
+            return {name: _values(archive, members[name]) for name in chosen}
 
 
 @contextmanager
@@ -116,10 +117,6 @@ def _archive(file: IO[bytes], n_bytes: int, most_bytes: int) -> zipfile.ZipFile:
     return archive
 
 
-def _name(member: zipfile.ZipInfo) -> str:
-    return member.filename.removesuffix(SUFFIX)
-
-
 def _header(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Header:
     if member.compress_type not in METHODS or not member.filename.endswith(SUFFIX):
         raise NpzError("is damaged (a member is no array as numpy writes them)")
@@ -133,9 +130,9 @@ def _header(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Header:
         if dtype.hasobject:
             raise NpzError("holds pickled objects, which are never loaded")
         if dtype.kind not in KINDS or min(shape, default=0) < 0:
-            raise NpzError(f"is damaged ({_name(member)} is {header})")
+            raise NpzError(f"is damaged ({member.filename} is {header})")
         if file.tell() + header.n_bytes != member.file_size:
-            raise NpzError(f"is damaged ({_name(member)} is longer or shorter than its header says)")
+            raise NpzError(f"is damaged ({member.filename} is longer or shorter than its header says)")
     return header
 
 
@@ -144,5 +141,5 @@ def _values(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.ndarray:
         values: np.ndarray = npy.read_array(file, allow_pickle=False)
         # A checksum is compared only where the end is reached.
         if file.read(1):
-            raise NpzError(f"is damaged ({_name(member)} is longer than its header says)")
+            raise NpzError(f"is damaged ({member.filename} is longer than its header says)")
     return values

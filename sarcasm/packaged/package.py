@@ -336,7 +336,7 @@ def _network(folder: Path, description: Description, embedding: Embedding, opene
         ) from error
     if network.weights_fingerprint != weights.fingerprint:
         raise PackageError(
-            f"{folder / DESCRIPTION}: {file or 'the network'} holds other weights ({network.weights_fingerprint}) than the model"
-            f" was trained with; {what_to_do}"
+            f"{folder / DESCRIPTION}: {file or 'the network'} holds other weights ({network.weights_fingerprint}) than"
+            f" the model was trained with; {what_to_do}"
         )
     return network

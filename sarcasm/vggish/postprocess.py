@@ -23,7 +23,7 @@ from sarcasm.vggish import constants as c
 EIGEN_VECTORS, MEANS = "pca_eigen_vectors", "pca_means"
 SHAPE = (c.EMBEDDING_SIZE, c.EMBEDDING_SIZE)
 MOST_BYTES = 2**22
-"""Of a file of parameters, and of what it holds: 16 times what the largest dtype takes."""
+"""Of a file of parameters: 16 times what they take in the largest dtype."""
 
 
 class Postprocessor:
@@ -107,17 +107,16 @@ def _check(eigen_vectors: Header | np.ndarray, means: Header | np.ndarray, sourc
 def _read(path: Path) -> tuple[np.ndarray, np.ndarray, str]:
     source = f"pca.params: {path}"
 
-    def check(headers: Mapping[str, Header]) -> None:
+    def choose(headers: Mapping[str, Header]) -> tuple[str, str]:
         if missing := [name for name in (EIGEN_VECTORS, MEANS) if name not in headers]:
             raise WeightsError(
                 f"{source} has no {' and no '.join(missing)}; it holds {', '.join(headers) or 'nothing'}"
             )
         _check(headers[EIGEN_VECTORS], headers[MEANS], source, SHAPE)
-        if (n_bytes := sum(header.n_bytes for header in headers.values())) > MOST_BYTES:
-            raise WeightsError(f"{source} holds {n_bytes:,} bytes; {EIGEN_VECTORS} and {MEANS} alone are needed")
+        return EIGEN_VECTORS, MEANS
 
     try:
-        arrays = read_npz(path, check, most_bytes=MOST_BYTES)
+        arrays = read_npz(path, choose, most_bytes=MOST_BYTES)
     except FileNotFoundError as error:
         raise WeightsError(f"{source} is not there; name the file with pca.params=FILE, or choose pca=off") from error
     except (OSError, ValueError) as error:
