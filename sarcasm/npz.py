@@ -10,6 +10,7 @@ against the archive's checksums. Pickles are never read.
 from __future__ import annotations
 
 import math
+import os
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -27,8 +28,10 @@ KINDS = "biufcU"
 """Of dtypes that hold values themselves: truth values, numbers and text."""
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 """Of `savez` and `savez_compressed`."""
-EMPTY_BYTES = 22
-"""Of an archive without members: the end of its directory alone (APPNOTE.TXT of ZIP, 4.3.16)."""
+END_BYTES, COUNT = 22, slice(10, 12)
+"""Of the end of an archive without a comment, and in it how many members there are, or 65,535 where there are more
+(APPNOTE.TXT of ZIP, 4.3.16).
+"""
 
 
 class NpzError(Exception):
@@ -112,8 +115,11 @@ def _archive(file: IO[bytes], n_bytes: int, most_bytes: int) -> zipfile.ZipFile:
     members = archive.namelist()
     if len(set(members)) < len(members):
         raise NpzError("is damaged (a name stands there twice)")
-    if not members and n_bytes != EMPTY_BYTES:
-        raise NpzError("is damaged (its directory is empty, the file is not)")
+    # A damaged length makes one entry of the directory swallow others, which zipfile does not notice.
+    file.seek(-END_BYTES, os.SEEK_END)
+    n_members = int.from_bytes(file.read()[COUNT], "little")
+    if min(len(members), 0xFFFF) != n_members:
+        raise NpzError(f"is damaged (its directory has {len(members)} entries, where {n_members} are counted)")
     return archive
 
 
