@@ -52,7 +52,7 @@ def test_damage_anywhere_is_noticed_or_harmless(
     save(path, **ARRAYS)
     whole = path.read_bytes()
     refused = 0
-    for bit in rng.choice(8 * len(whole), 400, replace=False):
+    for bit in rng.choice(8 * len(whole), 200, replace=False):
         damaged = bytearray(whole)
         damaged[bit // 8] ^= 1 << bit % 8
         path.write_bytes(damaged)
@@ -60,8 +60,8 @@ def test_damage_anywhere_is_noticed_or_harmless(
             assert same(read(path)), bit
         except NpzError:
             refused += 1
-    assert refused > 200
-    for kept in rng.integers(0, len(whole), 40):
+    assert refused > 100
+    for kept in rng.integers(0, len(whole), 20):
         path.write_bytes(whole[:kept])
         with pytest.raises(NpzError):
             read(path)
@@ -161,5 +161,5 @@ def test_what_is_no_npz_file_is_told_apart(tmp_path: Path) -> None:
     content = io.BytesIO()
     np.savez(content, a=np.array([{}], object))
     (tmp_path / "pickled.npz").write_bytes(content.getvalue())
-    with pytest.raises(NpzError, match="^holds pickled objects, which are never loaded$"):
+    with pytest.raises(NpzError, match=r"^holds pickled objects, which are never loaded$"):
         read(tmp_path / "pickled.npz")
