@@ -84,7 +84,7 @@ class Transform:
                 raise NpzError(f"holds {', '.join(headers) or 'nothing'}, which is no whole transform")
             for name, header in headers.items():
                 if header != (needed := expected[name]):
-                    raise NpzError(f"is of another model ({name} is {header}, where {needed} is needed)")
+                    raise NpzError(f"is of another model: {name} is {header}, where {needed} is needed")
             return headers
 
         most_bytes = ARCHIVE_BYTES + sum(header.n_bytes for header in expected.values())

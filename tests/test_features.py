@@ -60,15 +60,15 @@ WRONG = {
     "another array": (SCALING | {"more": np.ones(4)}, "which is no whole transform"),
     "another width": (
         {"scale_mean": np.zeros(5), "scale_standard_deviation": np.ones(5)},
-        "is of another model (scale_mean is float64 [5], where float64 [4] is needed)",
+        "is of another model: scale_mean is float64 [5], where float64 [4] is needed",
     ),
     "means that spread": (
         PCA | {"pca_means": np.zeros((4, 1))},
-        "(pca_means is float64 [4, 1], where float64 [4] is needed)",
+        "pca_means is float64 [4, 1], where float64 [4] is needed",
     ),
     "another type": (
         SCALING | {"scale_mean": np.zeros(4, np.float32)},
-        "(scale_mean is float32 [4], where float64 [4] is needed)",
+        "scale_mean is float32 [4], where float64 [4] is needed",
     ),
     "not finite": (PCA | {"pca_means": np.array([0, 0, np.nan, 0])}, "holds a value that is not finite"),
     "no deviation": (

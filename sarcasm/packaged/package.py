@@ -301,7 +301,8 @@ def _transform(path: Path, description: Description, row_shape: tuple[int, ...])
     try:
         transform = Transform.load(path, row_shape)
     except (OSError, NpzError) as error:
-        raise PackageError(f"{path} is missing or damaged (it {error}); get the model anew") from error
+        reason = f"it {error}" if isinstance(error, NpzError) else error.strerror
+        raise PackageError(f"{path} is missing or damaged ({reason}); get the model anew") from error
     if (transform.eigen_vectors is not None) != (description.pca == "fitted"):
         raise PackageError(f"{path} does not hold the PCA that {DESCRIPTION} says; get the model anew")
     return transform
