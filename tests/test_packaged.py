@@ -20,12 +20,19 @@ import pytest
 import soundfile
 
 from sarcasm.corpus import ShortClips
+from sarcasm.embeddings import PCA, Pool
+from sarcasm.embeddings.embedding import Workers
+from sarcasm.embeddings.mfcc_stats import MfccStatistics
 from sarcasm.errors import AudioError, PackageError
+from sarcasm.features import Transform
 from sarcasm.model import Model
-from sarcasm.packaged import Description, Kind, Package, Prediction, Weights
+from sarcasm.packaged import Description, Kind, Origin, Package, Prediction, Way, Weights, save
 from sarcasm.packaged import package as package_module
+from sarcasm.resampling import Resampler
+from sarcasm.scoring import Decision
 from sarcasm.tensorflow_runtime import load_tensorflow
 from sarcasm.vggish import fingerprint, read_checkpoint
+from tests.conftest import make_table
 from tests.package_fixtures import PackagedRun, fits_of, record_run
 from tests.vggish_fixtures import write_checkpoint
 from tests.video_fixtures import voice, write_video
@@ -471,6 +478,24 @@ def test_what_does_not_lead_to_the_logits_is_left_alone(scaled: Path, tmp_path: 
     with_head(scaled, build)
     assert 0 <= heard(scaled, NOISE)[1].probability <= 1
     assert not (tmp_path / "written").exists()
+
+
+def test_a_run_says_that_its_head_will_be_refused(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    embedding = MfccStatistics("mfcc_stats", Workers.local, separate_vocals=False)
+    way = Way(embedding, PCA(False, None), Resampler.reference, ShortClips.pad, Pool.none, Decision.argmax)
+    table = make_table([True, False], [1, 1])
+
+    def build(features: Any) -> Any:
+        return two_columns(tensorflow().fill([1, 283], 2.0) * features)
+
+    save(
+        tmp_path / "package", Model(build, (283,), {}), Transform(), table, way, Origin("clips", "", False, ()),
+        run_id="", run_name="", fold="", seed=0, threshold=0.5, with_weights=False,
+    )  # fmt: skip
+    assert caplog.messages == [
+        "sarcasm predict will refuse the model of this run: it holds the operation Fill, and only such are run as compute"
+        " logits from features; sarcasm/packaged/head.py lists the operations that a head may have"
+    ]
 
 
 def test_a_tensor_that_no_memory_has_is_refused_before_it_is_made(scaled: Path) -> None:

@@ -22,8 +22,10 @@ GRAPH, VARIABLES = "saved_model.pb", Path("variables", "variables")
 SIGNATURE, FEATURES, LOGITS = "serving_default", "features", "logits"
 MOST_BYTES = 2**30
 """Of the graph, which holds the support vectors of `head=svm`; a protocol buffer has no more than twice that."""
-MOST_VALUES = 2**28
-"""Of a tensor, for each row; the largest of VGGish, which a head may be trained with, has 5e7."""
+MOST_VALUES, MOST_ROW_VALUES = 2**28, 2**22
+"""Of a tensor: 1 GiB, be it one of weights or of the 64 rows that are computed together. The largest of VGGish, which a
+head may be trained with, have 5e7 and, for each row, 4e5.
+"""
 LONGEST_REASON = 200
 """Characters of what TensorFlow says; its errors quote whole graphs."""
 OPERATIONS = frozenset(
@@ -133,7 +135,10 @@ def _check(graph: Any, features: Any, logits: Any) -> None:
     for operation in graph.get_operations():
         for tensor in operation.outputs:
             shape = _shape(operation) if operation.type == "VarHandleOp" else tensor.shape
-            if shape.rank is None or math.prod(size or 1 for size in shape.as_list()) > MOST_VALUES:
+            if shape.rank is None:
+                raise HeadError(f"holds {operation.name}, whose shape cannot be known before it is computed")
+            most = MOST_VALUES if shape.is_fully_defined() else MOST_ROW_VALUES
+            if math.prod(size or 1 for size in shape.as_list()) > most:
                 raise HeadError(f"holds a tensor of shape {shape}, larger than any head needs")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 from pathlib import Path
 
@@ -12,10 +13,13 @@ from sarcasm.files import sha256
 from sarcasm.model import Model
 from sarcasm.options import schema_of, values_of
 from sarcasm.packaged.description import DESCRIPTION, Description, Kind, Origin, Way, Weights
+from sarcasm.packaged.head import Head, HeadError
 from sarcasm.vggish import checkpoint_files
 
 SAVED_MODEL, TRANSFORM, RELEASED_PCA, WEIGHTS = "saved_model", "transform.npz", "pca.npz", "weights"
 """What stands in a package beside its description."""
+
+logger = logging.getLogger(__name__)
 
 
 def save(
@@ -44,6 +48,7 @@ def save(
     """
     folder.mkdir(parents=True)
     model.save(folder / SAVED_MODEL)
+    _check_head(folder / SAVED_MODEL)
     transform.save(folder / TRANSFORM)
     weights = _weights(way.embedding, table, with_weights)
     try:
@@ -61,6 +66,17 @@ def save(
         way.pool, way.decision, threshold, files=_hashes(folder),
     )  # fmt: skip
     (folder / DESCRIPTION).write_text(description.to_json(), encoding="utf-8")
+
+
+def _check_head(folder: Path) -> None:
+    """Warn of a head that `Package.load` would refuse; its run is worth what it is worth all the same."""
+    try:
+        Head(folder).close()
+    except HeadError as error:
+        logger.warning(
+            "sarcasm predict will refuse the model of this run: it %s; sarcasm/packaged/head.py lists the operations"
+            " that a head may have", error,
+        )  # fmt: skip
 
 
 def _hashes(folder: Path) -> dict[str, str]:
