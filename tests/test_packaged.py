@@ -57,6 +57,8 @@ def test_a_package_says_what_it_is(packaged_run: PackagedRun, package: Package) 
     assert said.labels == ("sarcastic", "non_sarcastic")
     assert said.weights == Weights(Kind.random, "random:0", "")
     assert said.cautions[0].startswith("The clips are made up")
+    assert not any("hashes" in each for each in said.cautions)
+    assert said.files.keys() == {"transform.npz", *FILES}
     assert Description.read(packaged_run.model / "artifacts" / "package") == said
     assert not list(packaged_run.model.rglob("*.pkl"))
 
@@ -370,6 +372,13 @@ def test_a_pca_that_is_not_there_is_noticed_and_one_that_should_not_be(scaled: P
     np.savez(scaled / "transform.npz", pca_eigen_vectors=np.eye(283), pca_means=np.zeros(283))
     with pytest.raises(PackageError, match=r"transform\.npz does not hold the PCA that description\.json says"):
         Package.load(scaled)
+
+
+def test_a_package_without_hashes_says_so(scaled: Path) -> None:
+    assert Description.read(scaled).cautions[-1] == (
+        "This model was packaged by an earlier version, which kept no hashes: not all damage to it can be noticed"
+        " (sarcasm repeat makes it anew)."
+    )
 
 
 def damaged(file: Path, generator: np.random.Generator) -> bytes:

@@ -29,6 +29,10 @@ MOST_BYTES = 2**24
 """Of a description: a sentence for each of 100,000 things that a reader must know."""
 LONGEST_LABEL, LONGEST_SHOWN = 100, 200
 """In characters: of a label, and of a wrong value in a message."""
+NO_HASHES = (
+    "This model was packaged by an earlier version, which kept no hashes: not all damage to it can be noticed"
+    " (sarcasm repeat makes it anew)."
+)
 LARGEST_WHOLE = 2**53
 """That a float holds exactly."""
 Kept = TypeVar("Kept")
@@ -236,7 +240,7 @@ def _read(content: Mapping[str, Any]) -> Description:
         dataset=take("dataset", str),
         dataset_fingerprint=take("dataset_fingerprint", str),
         made_up=take("made_up", bool),
-        cautions=take.texts("cautions"),
+        cautions=take.texts("cautions") + (() if files else (NO_HASHES,)),
         embedding=embedding,
         embedding_options=options,
         weights=Weights(weights.one_of("kind", Kind), weights("fingerprint", str), weights("path", str)),
@@ -261,7 +265,9 @@ class _Taker:
 
     def __post_init__(self) -> None:
         if unknown := sorted(self.content.keys() - self.names):
-            raise _Wrong(f"it holds {self.prefix}{_shown(unknown[0])}, which this program does not know")
+            raise _Wrong(
+                f"it holds {self.prefix}{_shown(unknown[0])}, which this program does not know (a later one may)"
+            )
 
     def __call__(self, name: str, kind: type[Kept]) -> Kept:
         value: Any = self.content.get(name)
