@@ -14,8 +14,7 @@ import logging
 import math
 import re
 import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -25,6 +24,7 @@ from typing import Any
 import numpy as np
 
 from sarcasm.files import atomic
+from sarcasm.npz import Choose, Header, NpzError, read_npz
 from sarcasm.sources import code_hash
 
 MODULES = (
@@ -33,12 +33,15 @@ MODULES = (
     "sarcasm.heads",
     "sarcasm.logits",
     "sarcasm.model",
+    "sarcasm.npz",
     "sarcasm.tensorflow_runtime",
 )
 LIBRARIES = ("numpy", "tensorflow")
 """Whose code stands between what a checkpoint holds and the steps that follow it."""
 REST = 20
 """How many times longer than writing the last one took it is until the next at least, where disks are slow."""
+ABOUT = "about"
+"""The array that tells of the others, as JSON."""
 LONGEST_NAME = 80
 """Characters of a fit's name that the name of its file repeats."""
 
@@ -119,7 +122,8 @@ class FitCheckpoint:
         except _OfAnotherVersion:
             reason = "it was written by another version of the code, of TensorFlow or of numpy"
         except Exception as error:  # what is wrong with a damaged file comes from the system, zipfile, numpy or json
-            reason = f"it is damaged or no checkpoint: {' '.join(str(error).split()) or type(error).__name__}"
+            cause = (isinstance(error, NpzError) and error.__cause__) or error
+            reason = f"it is damaged or no checkpoint: {' '.join(str(cause).split()) or type(cause).__name__}"
         else:
             if state.training == training:
                 return state
@@ -204,7 +208,7 @@ def _arrays(state: State) -> dict[str, np.ndarray]:
         "version": _version(), "training": state.training, "n_since_best": state.n_since_best,
         "is_over": state.is_over, "arrays": list(arrays),
     }  # fmt: skip
-    return {"about": np.array(json.dumps(about)), **arrays}
+    return {ABOUT: np.array(json.dumps(about)), **arrays}
 
 
 def _read(path: Path) -> State:
@@ -215,12 +219,14 @@ def _read(path: Path) -> State:
         _OfAnotherVersion: it is of another.
         Exception: it is damaged, or something else.
     """
-    with _opened(path) as archive:
-        about = _about(archive)
-        # numpy reads no further than an array's header says, so that a damaged one would leave the rest unchecked.
-        if damaged := archive.zip.testzip():
-            raise ValueError(f"{damaged} does not have its checksum")
-        arrays = {name: archive[name] for name in about["arrays"]}
+    about = _about(path)
+
+    def choose(headers: Mapping[str, Header]) -> Sequence[str]:
+        if list(headers) != [ABOUT, *about["arrays"]]:
+            raise NpzError("does not hold the arrays that it names")
+        return about["arrays"]
+
+    arrays = _values(path, choose)
     variables, best = (
         {name.removeprefix(prefix): value for name, value in arrays.items() if name.startswith(prefix)}
         for prefix in ("variable/", "best/")
@@ -232,15 +238,20 @@ def _read(path: Path) -> State:
     )  # fmt: skip
 
 
-@contextmanager
-def _opened(path: Path) -> Iterator[Any]:
-    # Given a path, numpy would leave a file open that is no archive.
-    with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-        yield archive
+def _values(path: Path, choose: Choose) -> dict[str, np.ndarray]:
+    n_bytes = path.stat().st_size
+
+    def choose_stored(headers: Mapping[str, Header]) -> Iterable[str]:
+        # Nothing in it is compressed.
+        if sum(header.n_bytes for header in headers.values()) > n_bytes:
+            raise NpzError("names more values than it has bytes")
+        return choose(headers)
+
+    return read_npz(path, choose_stored, most_bytes=n_bytes)
 
 
-def _about(archive: Any) -> dict[str, Any]:
-    about = json.loads(str(archive["about"]))
+def _about(path: Path) -> dict[str, Any]:
+    about: dict[str, Any] = json.loads(str(_values(path, lambda _: [ABOUT])[ABOUT]))
     if about["version"] != _version():
         raise _OfAnotherVersion
     return about
@@ -248,8 +259,7 @@ def _about(archive: Any) -> dict[str, Any]:
 
 def _is_of_this_version(path: Path) -> bool:
     try:
-        with _opened(path) as archive:
-            _about(archive)
+        _about(path)
     except Exception:  # as in `FitCheckpoint.load`
         return False
     return True

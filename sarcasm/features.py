@@ -7,16 +7,20 @@ fold.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
 import numpy as np
 
+from sarcasm.npz import Header, NpzError, read_npz
 from sarcasm.vggish import Postprocessor
 
 NAMES = ("pca_eigen_vectors", "pca_means", "scale_mean", "scale_standard_deviation")
 """Of what is fitted, in its file."""
+ARCHIVE_BYTES = 2**16
+"""More than a file takes beside its arrays."""
 
 
 class Scale(Enum):
@@ -58,10 +62,39 @@ class Transform:
         return X.astype(np.float32)
 
     @classmethod
-    def load(cls, path: Path) -> Transform:
-        """Read what `save` wrote."""
-        with np.load(path, allow_pickle=False) as arrays:
-            return cls(*(arrays.get(name) for name in NAMES))
+    def load(cls, path: Path, row_shape: tuple[int, ...]) -> Transform:
+        """Read what `save` wrote.
+
+        Args:
+            path: the file.
+            row_shape: of a row of what it transforms, which says the shapes of all that it may hold.
+
+        Raises:
+            OSError: it cannot be opened.
+            NpzError: it is damaged, or holds anything but such arrays: none, the PCA, the scaling, or both.
+        """
+        # A network that is trained with its head gets its examples as they are.
+        sets = ((), NAMES[:2], NAMES[2:], NAMES) if len(row_shape) == 1 else ((),)
+        n = row_shape[-1]
+        shapes = ((n, n), (n,), (n,), (n,))
+        expected = {name: Header(shape, np.dtype(np.float64)) for name, shape in zip(NAMES, shapes, strict=True)}
+
+        def choose(headers: Mapping[str, Header]) -> Iterable[str]:
+            if tuple(headers) not in sets:
+                raise NpzError(f"holds {', '.join(headers) or 'nothing'}, which is no whole transform")
+            for name, header in headers.items():
+                if header != (needed := expected[name]):
+                    raise NpzError(f"is of another model: {name} is {header}, where {needed} is needed")
+            return headers
+
+        most_bytes = ARCHIVE_BYTES + sum(header.n_bytes for header in expected.values())
+        arrays = read_npz(path, choose, most_bytes=most_bytes)
+        if not all(np.isfinite(values).all() for values in arrays.values()):
+            raise NpzError("holds a value that is not finite")
+        made = cls(*(arrays.get(name) for name in NAMES))
+        if made.scale_deviation is not None and not (made.scale_deviation > 0).all():
+            raise NpzError(f"holds a {NAMES[3]} that is not above 0")
+        return made
 
     def save(self, path: Path) -> None:
         """Write the fitted arrays, if any, as an .npz file."""

@@ -7,9 +7,11 @@ processes from writing there at once.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import os
+import stat
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -53,6 +55,25 @@ def atomic(path: Path) -> Iterator[BinaryIO]:
     except BaseException:
         aside.unlink(missing_ok=True)
         raise
+
+
+def read_whole(path: Path, most_bytes: int) -> bytes:
+    """Read a file that is known to be small.
+
+    Args:
+        path: the file.
+        most_bytes: more are not read.
+
+    Raises:
+        OSError: it is not there, cannot be read, is larger, or no regular file.
+    """
+    status = path.stat()
+    # Opening a pipe would wait for someone to write into it.
+    if not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)):
+        raise OSError(errno.EINVAL, "is no regular file", str(path))
+    if status.st_size > most_bytes:
+        raise OSError(errno.EFBIG, f"has {status.st_size:,} bytes, more than {most_bytes:,}", str(path))
+    return path.read_bytes()
 
 
 def sha256(path: Path) -> str:

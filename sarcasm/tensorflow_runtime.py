@@ -29,6 +29,8 @@ SETTINGS = {
     "TF_CPP_MIN_LOG_LEVEL": "3",
 }
 """What TensorFlow is told by its environment variables, unless the user has set them."""
+PATTERN = frozenset("*?[]\\")
+"""What TensorFlow takes for part of a pattern in the name of a checkpoint."""
 
 
 def load_tensorflow() -> ModuleType:
@@ -132,3 +134,80 @@ def load_weights(session: Any, weights: Mapping[str, np.ndarray]) -> None:
             # In place of what it would be drawn from; `variable.load` does the same, and warns of its end.
             drawn = variable.initializer.inputs[1]
             session.run(variable.initializer, {drawn: weights[variable.op.name]})
+
+
+class CheckpointError(Exception):
+    """What is wrong with a checkpoint of TensorFlow, as TensorFlow says it."""
+
+
+class Checkpoint:
+    """The variables of a checkpoint: what each is said to be, and its values once that is known to be right.
+
+    Damage is noticed: TensorFlow compares a checksum (CRC-32C) of each block of a V1 file, and of the index and of each
+    variable of a V2 checkpoint, with what it reads.
+
+    Attributes:
+        shapes: variable name -> shape.
+        dtypes: variable name -> what numpy calls its type.
+    """
+
+    def __init__(self, path: str) -> None:
+        with _checkpoint_errors():
+            self._reader = load_tensorflow().compat.v1.train.NewCheckpointReader(path)
+            self.shapes = {name: tuple(shape) for name, shape in self._reader.get_variable_to_shape_map().items()}
+            self.dtypes = {name: dtype.name for name, dtype in self._reader.get_variable_to_dtype_map().items()}
+
+    def read(self, name: str) -> np.ndarray:
+        """The values of a variable; takes the memory that its shape says.
+
+        Raises:
+            CheckpointError: they are damaged or cut short.
+        """
+        with _checkpoint_errors():
+            values: np.ndarray = self._reader.get_tensor(name)
+        return values
+
+
+@contextmanager
+def open_checkpoint(path: Path) -> Iterator[Checkpoint]:
+    """Open a checkpoint.
+
+    Args:
+        path: one file in format V1, or the prefix of the files of format V2.
+
+    Raises:
+        CheckpointError: it is damaged, cut short or no checkpoint.
+    """
+    if not PATTERN & set(str(path)):
+        yield Checkpoint(str(path))
+        return
+    # TensorFlow takes a name for a pattern, so that another name is needed for one that looks like it.
+    with tempfile.TemporaryDirectory() as folder:
+        for part in path.absolute().parent.iterdir():
+            if part.name.startswith(path.name):
+                Path(folder, f"checkpoint{part.name.removeprefix(path.name)}").symlink_to(part)
+        yield Checkpoint(f"{folder}/checkpoint")
+
+
+@contextmanager
+def _checkpoint_errors() -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        # Its own errors, and what pybind11 makes of C++'s: an index that points anywhere, a size that no memory has.
+        raise CheckpointError(" ".join(str(error).split())[:120] or type(error).__name__) from error
+
+
+def parse_saved_model(content: bytes) -> Any:
+    """Parse the graphs and signatures of a SavedModel, without running any of it.
+
+    Returns:
+        A protocol buffer SavedModel (tensorflow/core/protobuf/saved_model.proto).
+
+    Raises:
+        Exception: it is none; which one depends on the version of the library.
+    """
+    load_tensorflow()
+    from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
+
+    return SavedModel.FromString(content)

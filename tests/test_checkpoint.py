@@ -1,12 +1,14 @@
 import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from sarcasm.errors import WeightsError
-from sarcasm.vggish import Engine, VGGish
+from sarcasm.tensorflow_runtime import Checkpoint, CheckpointError, open_checkpoint
+from sarcasm.vggish import Engine, VGGish, checkpoint
 from sarcasm.vggish.checkpoint import fingerprint, read_checkpoint
 from sarcasm.vggish.constants import variable_shapes
 from tests.vggish_fixtures import write_checkpoint
@@ -133,3 +135,96 @@ def test_weights_that_cannot_be_right_are_refused(reference_weights, tmp_path, v
     biases = np.full(128, value)
     path = write_checkpoint(tmp_path / "odd.ckpt", reference_weights | {"vggish/fc2/biases": biases}, version=2)
     assert re.fullmatch(rf"embedding\.checkpoint: .*: vggish/fc2/biases {re.escape(expected)}", refused(path))
+
+
+# --- damage ------------------------------------------------------------------------------------------------------------
+
+FEW = {"a/weights": np.arange(15, dtype=np.float32).reshape(3, 5), "b/biases": np.ones(4, np.float32)}
+
+
+def values(path: Path) -> dict[str, bytes]:
+    with open_checkpoint(path) as opened:
+        return {name: opened.read(name).tobytes() for name in opened.shapes}
+
+
+def damaged(file: Path, seed: int, n: int) -> Iterator[None]:
+    """Flip a bit or cut the end in so many places, most of them where the tables end; whole again after each."""
+    generator, size = np.random.default_rng(seed), file.stat().st_size
+    for number in range(n):
+        at = int(generator.integers(size) if number % 2 else size - 1 - generator.integers(min(size, 400)))
+        with file.open("r+b") as opened:
+            opened.seek(at)
+            rest = opened.read() if number % 5 == 0 else opened.read(1)
+            opened.seek(at)
+            if number % 5 == 0:
+                opened.truncate()
+            else:
+                opened.write(bytes([rest[0] ^ 1 << int(generator.integers(8))]))
+        yield
+        with file.open("r+b") as opened:
+            opened.seek(at)
+            opened.write(rest)
+
+
+@pytest.mark.parametrize(("version", "suffix"), [(1, ""), (2, ".index"), (2, ".data-00000-of-00001")])
+def test_damage_is_noticed_or_harmless(tmp_path, version, suffix):
+    path = write_checkpoint(tmp_path / "few.ckpt", FEW, version)
+    whole, refused = values(path), 0
+    assert whole == {name: each.tobytes() for name, each in FEW.items()}
+    for _ in damaged(Path(f"{path}{suffix}"), 3, 150):
+        try:
+            assert values(path) == whole
+        except CheckpointError:
+            refused += 1
+    assert refused > 75
+    assert values(path) == whole
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("version", "suffix"), [(1, ""), (2, ".index"), (2, ".data-00000-of-00001")])
+def test_weights_cut_or_flipped_in_100_places_are_named_or_the_same(tmp_path, reference_weights, version, suffix):
+    path = write_checkpoint(tmp_path / "vggish.ckpt", reference_weights, version)
+    whole, messages = fingerprint(reference_weights), []
+    for _ in damaged(Path(f"{path}{suffix}"), 4, 100):
+        try:
+            assert fingerprint(read_checkpoint(path)) == whole
+        except WeightsError as error:
+            messages.append(str(error))
+    assert len(messages) > 50
+    assert all(each.startswith(f"embedding.checkpoint: {path} is damaged, cut short or no") for each in messages)
+
+
+def test_an_index_that_names_more_memory_than_there_is_is_refused(tmp_path):
+    path = write_checkpoint(tmp_path / "few.ckpt", FEW, version=1)
+    content = path.read_bytes()
+    # The end of a table: where its two indices begin and how long they are, as varints, 40 bytes in all; and its mark.
+    # https://github.com/google/leveldb/blob/main/doc/table_format.md
+    path.write_bytes(content[:-48] + (bytes(3) + b"\xff" * 8 + b"\x7f").ljust(40, b"\0") + content[-8:])
+    assert "std::bad_alloc" in refused(path)
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_name_that_looks_like_a_pattern_is_a_name(tmp_path, version):
+    folder = tmp_path / "vggish [2017] * \\"
+    folder.mkdir()
+    write_checkpoint(tmp_path / "few.ckpt", FEW, version)
+    for part in tmp_path.glob("few.ckpt*"):
+        part.rename(folder / f"few?{part.name.removeprefix('few')}")
+    assert values(folder / "few?.ckpt").keys() == FEW.keys()
+
+
+def test_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe.ckpt")
+    assert refused(tmp_path / "pipe.ckpt") == (
+        f"embedding.checkpoint: {tmp_path}/pipe.ckpt is no regular file; name another file with embedding.checkpoint=FILE"
+    )
+
+
+def test_values_of_another_type_are_refused_before_they_are_read(tmp_path, monkeypatch):
+    texts = np.full((3, 3, 1, 64), b"text", object)
+    path = write_checkpoint(tmp_path / "odd.ckpt", {"vggish/conv1/weights": texts}, version=2)
+    monkeypatch.setattr(checkpoint, "variable_shapes", lambda: {"vggish/conv1/weights": (3, 3, 1, 64)})
+    monkeypatch.setattr(Checkpoint, "read", None)
+    assert refused(path) == (
+        f"embedding.checkpoint: {path}: vggish/conv1/weights is string; VGGish's weights are float32"
+    )

@@ -4,23 +4,35 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import shutil
 import struct
 import subprocess
 import sys
 import zipfile
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import soundfile
 
 from sarcasm.corpus import ShortClips
+from sarcasm.embeddings import PCA, Pool
+from sarcasm.embeddings.embedding import Workers
+from sarcasm.embeddings.mfcc_stats import MfccStatistics
 from sarcasm.errors import AudioError, PackageError
-from sarcasm.packaged import Description, Kind, Package, Weights
+from sarcasm.features import Transform
+from sarcasm.model import Model
+from sarcasm.packaged import Description, Kind, Origin, Package, Prediction, Way, Weights, save
 from sarcasm.packaged import package as package_module
+from sarcasm.resampling import Resampler
+from sarcasm.scoring import Decision
+from sarcasm.tensorflow_runtime import load_tensorflow
 from sarcasm.vggish import fingerprint, read_checkpoint
+from tests.conftest import make_table
 from tests.package_fixtures import PackagedRun, fits_of, record_run
 from tests.vggish_fixtures import write_checkpoint
 from tests.video_fixtures import voice, write_video
@@ -45,6 +57,8 @@ def test_a_package_says_what_it_is(packaged_run: PackagedRun, package: Package) 
     assert said.labels == ("sarcastic", "non_sarcastic")
     assert said.weights == Weights(Kind.random, "random:0", "")
     assert said.cautions[0].startswith("The clips are made up")
+    assert not any("hashes" in each for each in said.cautions)
+    assert said.files.keys() == {"transform.npz", *FILES}
     assert Description.read(packaged_run.model / "artifacts" / "package") == said
     assert not list(packaged_run.model.rglob("*.pkl"))
 
@@ -222,8 +236,10 @@ def copied(packaged_run: PackagedRun, tmp_path: Path) -> Path:
 
 
 def edited(folder: Path, **changed: object) -> None:
+    """Change a description into one that an earlier version might have written, which kept no hashes."""
     path = folder / "description.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | changed))
+    said = json.loads(path.read_text()) | changed
+    path.write_text(json.dumps({key: value for key, value in said.items() if key not in ("files", "sha256")}))
 
 
 WRONG = {
@@ -239,6 +255,25 @@ WRONG = {
     ),
     "three labels": ({"labels": ["a", "b", "c"]}, "labels are .*, where 2 are needed"),
     "no texts": ({"cautions": [1]}, "cautions is .*, where texts are needed"),
+    "labels that move the cursor": (
+        {"labels": ["\x1b[2J", "b"]},
+        r"labels are \['\\x1b\[2J', 'b'\], where printable words",
+    ),
+    "an endless label": ({"labels": ["a" * 10_000, "b"]}, r"labels are .{200}\.\.\., where printable words are needed"),
+    "half a character": ({"run_name": "\ud800"}, "it holds half a character"),
+    "a word for another run": ({"run_id": "last"}, "run_id is 'last', where 32 hexadecimal digits are needed"),
+    "a number beyond floats": ({"threshold": 10**400}, "threshold is 10+..., where float is needed"),
+    "a truth value": ({"threshold": True}, "threshold is True, where float is needed"),
+    "what nobody knows": ({"code": "print()"}, "it holds 'code', which this program does not know"),
+    "of weights": (
+        {"weights": {"kind": "random", "fingerprint": "random:0", "path": "", "loader": "x"}},
+        "it holds weights.'loader', which this program does not know",
+    ),
+    "an interpolation": (
+        {"embedding_options": {"name": "${oc.env:HOME}"}},
+        "embedding_options are .*oc.env:HOME.*, where plain values are needed",
+    ),
+    "a name with a path": ({"embedding": "../embedding"}, "embedding is '../embedding', where a name is needed"),
     "an option too many": ({"embedding_options": {"name": "vggish", "tuned": 1}}, "does not fit this version"),
 }
 
@@ -251,11 +286,273 @@ def test_a_description_that_is_none_is_refused(kind: str, copied: Path) -> None:
         Package.load(copied)
 
 
+CONTENT = {
+    "no JSON": (b"{", r"description\.json, line 1, column 2: not JSON"),
+    "a key twice": (b'{"seed": 1, "seed": 2}', "'seed' stands there twice"),
+    "nested": (b"[" * 100_000, "nested too deeply"),
+    "no text": (b"\xff\xfe", "cannot be read .*; get the model anew"),
+    "too long": (b" " * (2**24 + 1), r"cannot be read \(has 16,777,217 bytes, more than 16,777,216\)"),
+}
+
+
+@pytest.mark.parametrize("kind", CONTENT)
+def test_a_description_that_is_no_json_is_refused(kind: str, tmp_path: Path) -> None:
+    content, reason = CONTENT[kind]
+    (tmp_path / "description.json").write_bytes(content)
+    with pytest.raises(PackageError, match=reason):
+        Package.load(tmp_path)
+
+
+def test_a_description_that_is_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "description.json")
+    with pytest.raises(PackageError, match=r"description\.json cannot be read \(is no regular file\)"):
+        Package.load(tmp_path)
+
+
 @pytest.mark.parametrize("file", ["transform.npz", "saved_model/saved_model.pb"])
 def test_a_damaged_package_is_refused(file: str, copied: Path) -> None:
-    (copied / file).write_bytes(b"damage")
-    with pytest.raises(PackageError, match="missing or damaged"):
+    path = copied / file
+    path.write_bytes(b"damage")
+    with pytest.raises(PackageError) as caught:
         Package.load(copied)
+    assert str(caught.value) == (
+        f"{path} is missing or damaged (its hash is not the one in description.json); get the model anew"
+    )
+    path.unlink()
+    with pytest.raises(PackageError) as caught:
+        Package.load(copied)
+    assert str(caught.value) == f"{path} is missing or damaged (description.json names it); get the model anew"
+
+
+@pytest.fixture
+def scaled(acoustic_run: PackagedRun, tmp_path: Path) -> Path:
+    """A package of acoustic features, quick to load, with a scaling, as an earlier version wrote it: without hashes."""
+    folder = Path(shutil.copytree(fits_of(acoustic_run)[0].model / "artifacts" / "package", tmp_path / "scaled"))
+    np.savez(folder / "transform.npz", **SCALING)
+    edited(folder)
+    return folder
+
+
+def heard(folder: Path, waveform: np.ndarray) -> tuple[Description, Prediction]:
+    with Package.load(folder) as package:
+        return package.description, package.predict(waveform)
+
+
+NOISE = np.random.default_rng(1).normal(0, 0.1, RATE).astype(np.float32)
+SCALING = {"scale_mean": np.zeros(283), "scale_standard_deviation": np.full(283, 1e3)}
+WRONG_ARRAYS = {
+    "one name is another": ({"scale_mean": SCALING["scale_mean"]}, "it holds scale_mean, which is no whole transform"),
+    "not finite": (SCALING | {"scale_mean": np.full(283, np.nan)}, "it holds a value that is not finite"),
+    "no deviation": (
+        SCALING | {"scale_standard_deviation": np.zeros(283)},
+        "it holds a scale_standard_deviation that is not above 0",
+    ),
+    "another width": (
+        {"scale_mean": np.zeros(128), "scale_standard_deviation": np.ones(128)},
+        r"scale_mean is float64 \[128\], where float64 \[283\] is needed",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", WRONG_ARRAYS)
+def test_without_hashes_arrays_are_checked_by_themselves(kind: str, scaled: Path) -> None:
+    arrays, reason = WRONG_ARRAYS[kind]
+    np.savez(scaled / "transform.npz", **arrays)
+    with pytest.raises(
+        PackageError, match=rf"transform\.npz is missing or damaged \(.*{reason}\); get the model anew$"
+    ):
+        Package.load(scaled)
+
+
+def test_a_pca_that_is_not_there_is_noticed_and_one_that_should_not_be(scaled: Path) -> None:
+    edited(scaled, pca="fitted")
+    with pytest.raises(PackageError, match=r"transform\.npz does not hold the PCA that description\.json says"):
+        Package.load(scaled)
+    edited(scaled, pca="none")
+    np.savez(scaled / "transform.npz", pca_eigen_vectors=np.eye(283), pca_means=np.zeros(283))
+    with pytest.raises(PackageError, match=r"transform\.npz does not hold the PCA that description\.json says"):
+        Package.load(scaled)
+
+
+def test_a_package_without_hashes_says_so(scaled: Path) -> None:
+    assert Description.read(scaled).cautions[-1] == (
+        "This model was packaged by an earlier version, which kept no hashes: not all damage to it can be noticed"
+        " (sarcasm repeat makes it anew)."
+    )
+
+
+def damaged(file: Path, generator: np.random.Generator) -> bytes:
+    """A file with a bit flipped, bytes changed or taken out, or its end cut off."""
+    content = bytearray(file.read_bytes())
+    at = int(generator.integers(len(content)))
+    match generator.integers(4):
+        case 0:
+            del content[at:]
+        case 1:
+            del content[at : at + int(generator.integers(1, 64))]
+        case 2:
+            content[at] = int(generator.integers(256))
+        case _:
+            content[at] ^= 1 << int(generator.integers(8))
+    return bytes(content)
+
+
+def assert_named_or_the_same(folder: Path, files: list[str], n: int, seed: int) -> None:
+    """Damage files in turn: each time an error must name the file, or nothing may be said that was not before."""
+    whole, generator, messages = heard(folder, NOISE), np.random.default_rng(seed), []
+    for number in range(n):
+        file = folder / files[number % len(files)]
+        content = file.read_bytes()
+        file.write_bytes(damaged(file, generator))
+        try:
+            assert heard(folder, NOISE) == whole, file
+        except PackageError as error:
+            messages.append((file, str(error)))
+        file.write_bytes(content)
+    assert len(messages) > n // 2
+    for file, message in messages:
+        # TensorFlow's folder is named as a whole.
+        assert str(file if file.parent == folder else folder / "saved_model") in message
+        assert "\n" not in message
+    assert heard(folder, NOISE) == whole
+
+
+FILES = [
+    f"saved_model/{name}"
+    for name in ("saved_model.pb", "variables/variables.index", "variables/variables.data-00000-of-00001")
+]
+
+
+def test_damage_to_a_package_is_named_or_harmless(acoustic_run: PackagedRun, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(fits_of(acoustic_run)[0].model / "artifacts" / "package", tmp_path / "package"))
+    assert_named_or_the_same(folder, ["description.json", "transform.npz", *FILES], 60, seed=1)
+
+
+def test_damage_to_a_package_without_hashes_is_named_or_harmless(scaled: Path) -> None:
+    # Nothing tells whether a word of its description is another.
+    assert_named_or_the_same(scaled, ["transform.npz", *FILES], 60, seed=2)
+
+
+@pytest.mark.slow
+def test_damage_in_a_thousand_places_is_named_or_harmless(
+    acoustic_run: PackagedRun, scaled: Path, tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(fits_of(acoustic_run)[0].model / "artifacts" / "package", tmp_path / "package"))
+    assert_named_or_the_same(folder, ["description.json", "transform.npz", *FILES], 500, seed=3)
+    assert_named_or_the_same(scaled, ["transform.npz", *FILES], 500, seed=4)
+
+
+# --- hostile packages ---------------------------------------------------------------------------------------------------
+
+
+def with_head(folder: Path, build: Callable[[Any], Any], row_shape: tuple[int, ...] = (283,)) -> None:
+    shutil.rmtree(folder / "saved_model")
+    Model(build, row_shape, {}).save(folder / "saved_model")
+
+
+def tensorflow() -> Any:
+    return load_tensorflow().compat.v1
+
+
+def two_columns(features: Any) -> Any:
+    total = tensorflow().reduce_sum(features, 1)
+    return tensorflow().stack([total, -total], axis=1)
+
+
+def test_a_graph_that_writes_or_reads_a_file_is_not_run(scaled: Path, tmp_path: Path) -> None:
+    def writing(features: Any) -> Any:
+        tf = tensorflow()
+        with tf.control_dependencies([tf.io.write_file(str(tmp_path / "written"), "text")]):
+            return tf.identity(two_columns(features))
+
+    def reading(features: Any) -> Any:
+        tf = tensorflow()
+        length = tf.strings.length(tf.io.read_file("/etc/passwd"))
+        return two_columns(features) + tf.cast(length, tf.float32)
+
+    for build, operation in ((writing, "WriteFile"), (reading, "StringLength|ReadFile")):
+        with_head(scaled, build)
+        with pytest.raises(
+            PackageError, match=rf"saved_model holds the operation ({operation}), and only such are run"
+        ):
+            Package.load(scaled)
+    assert not (tmp_path / "written").exists()
+
+
+def test_what_does_not_lead_to_the_logits_is_left_alone(scaled: Path, tmp_path: Path) -> None:
+    def build(features: Any) -> Any:
+        tensorflow().io.write_file(str(tmp_path / "written"), "text")
+        return two_columns(features)
+
+    with_head(scaled, build)
+    assert 0 <= heard(scaled, NOISE)[1].probability <= 1
+    assert not (tmp_path / "written").exists()
+
+
+def test_a_run_says_that_its_head_will_be_refused(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    embedding = MfccStatistics("mfcc_stats", Workers.local, separate_vocals=False)
+    way = Way(embedding, PCA(False, None), Resampler.reference, ShortClips.pad, Pool.none, Decision.argmax)
+    table = make_table([True, False], [1, 1])
+
+    def build(features: Any) -> Any:
+        return two_columns(tensorflow().fill([1, 283], 2.0) * features)
+
+    save(
+        tmp_path / "package", Model(build, (283,), {}), Transform(), table, way, Origin("clips", "", False, ()),
+        run_id="", run_name="", fold="", seed=0, threshold=0.5, with_weights=False,
+    )  # fmt: skip
+    assert caplog.messages == [
+        "sarcasm predict will refuse the model of this run: it holds the operation Fill, and only such are run as compute"
+        " logits from features; sarcasm/packaged/head.py lists the operations that a head may have"
+    ]
+
+
+def test_a_tensor_that_no_memory_has_is_refused_before_it_is_made(scaled: Path) -> None:
+    def outer(features: Any) -> Any:
+        tf = tensorflow()
+        column = tf.reshape(tf.concat([features] * 200, 1), [-1, 283 * 200, 1])
+        return two_columns(tf.reduce_sum(tf.matmul(column, column, transpose_b=True), [2]))
+
+    def constant(features: Any) -> Any:
+        tf = tensorflow()
+        return two_columns(features) + tf.reduce_sum(tf.constant(0.0, shape=[2**20, 2**20]))
+
+    for build, shape in ((outer, r"\(None, 56600, 56600\)"), (constant, r"\(1048576, 1048576\)")):
+        with_head(scaled, build)
+        with pytest.raises(PackageError, match=rf"saved_model holds a tensor of shape {shape}, larger than any head"):
+            Package.load(scaled)
+
+
+HEADS = {
+    "three logits": (
+        lambda x: tensorflow().concat([two_columns(x)] * 2, 1),
+        (283,),
+        r"not give 2 logits, .* \(None, 4\)",
+    ),
+    "other rows": (two_columns, (128,), r"the embedding gives rows \[283\], the head takes \[128\]"),
+    "no numbers": (lambda x: two_columns(x) * np.nan, (283,), "answers with values that are not finite"),
+    "rows of any width": (two_columns, (None,), "does not take rows of features"),
+}
+
+
+@pytest.mark.parametrize("kind", HEADS)
+def test_a_head_that_does_not_fit_is_refused(kind: str, scaled: Path) -> None:
+    build, row_shape, reason = HEADS[kind]
+    np.savez(scaled / "transform.npz")
+    with_head(scaled, build, row_shape)
+    with pytest.raises(PackageError, match=reason):
+        Package.load(scaled)
+
+
+def test_code_that_a_model_brings_is_not_run(acoustic_run: PackagedRun, tmp_path: Path) -> None:
+    model = fits_of(acoustic_run)[0].model
+    folder = Path(shutil.copytree(model, tmp_path / "model"))
+    ran = tmp_path / "ran"
+    for file in (folder / "code" / "sarcasm" / "__init__.py", folder / "served_model.py", folder / "hostile.py"):
+        file.write_text(f"open({str(ran)!r}, 'w')\n")
+    (folder / "MLmodel").write_text("flavors:\n  python_function:\n    loader_module: hostile\n    code: code\n")
+    assert heard(folder, NOISE) == heard(model, NOISE)
+    assert not ran.exists()
 
 
 def test_another_folder_and_a_model_of_embeddings_are_refused(tmp_path: Path) -> None:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+import re
+from collections.abc import Mapping, Set
+from dataclasses import asdict, dataclass, field, fields
 from enum import Enum
 from pathlib import Path
 from typing import Any, TypeVar
 
 from sarcasm.corpus import ShortClips
+from sarcasm.corpus.dataset import read_json
 from sarcasm.embeddings import PCA, Embedding, Pool
-from sarcasm.errors import PackageError
+from sarcasm.errors import CorpusError, PackageError
+from sarcasm.files import read_whole
 from sarcasm.logits import N_LOGITS
 from sarcasm.resampling import Resampler
 from sarcasm.scoring import CLASSES, Decision
@@ -19,6 +23,18 @@ from sarcasm.scoring import CLASSES, Decision
 FORMAT, VERSION = "sarcasm package", 1
 """The latter grows when a package of before can no longer be read."""
 DESCRIPTION = "description.json"
+CHECKSUM = "sha256"
+"""The key of the hash over all else that a description says."""
+MOST_BYTES = 2**24
+"""Of a description: a sentence for each of 100,000 things that a reader must know."""
+LONGEST_LABEL, LONGEST_SHOWN = 100, 200
+"""In characters: of a label, and of a wrong value in a message."""
+NO_HASHES = (
+    "This model was packaged by an earlier version, which kept no hashes: not all damage to it can be noticed"
+    " (sarcasm repeat makes it anew)."
+)
+LARGEST_WHOLE = 2**53
+"""That a float holds exactly."""
 Kept = TypeVar("Kept")
 
 
@@ -100,6 +116,8 @@ class Description:
         resampler, short_clips, pool, decision: see `Way`.
         threshold: on the probability, from which on it decides sarcastic.
         labels: what it decides between, sarcastic first.
+        files: each other file of the package, by its path there -> SHA-256, 64 hexadecimal digits; none in packages of
+            earlier versions.
     """
 
     run_id: str
@@ -120,11 +138,13 @@ class Description:
     decision: Decision
     threshold: float
     labels: tuple[str, ...] = CLASSES
+    files: Mapping[str, str] = field(default_factory=dict)
 
     def to_json(self) -> str:
         """As it stands in the package."""
         content = {"format": FORMAT, "version": VERSION, **asdict(self)}
-        return json.dumps(content, indent=2, default=lambda value: value.value) + "\n"
+        content = json.loads(json.dumps(content, default=lambda value: value.value))
+        return json.dumps(content | {CHECKSUM: _checksum(content)}, indent=2) + "\n"
 
     @classmethod
     def read(cls, folder: Path) -> Description:
@@ -135,51 +155,94 @@ class Description:
         """
         path = folder / DESCRIPTION
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
+            content = read_json(read_whole(path, MOST_BYTES).decode(), str(path))
         except FileNotFoundError:
             raise PackageError(
                 f"{folder} is no model that takes sound: it has no {DESCRIPTION}; that of an earlier version takes"
                 " embeddings, and is made anew by running its run again (sarcasm repeat)"
             ) from None
+        except CorpusError as error:
+            raise PackageError(f"{error}; get the model anew") from error
         except (OSError, ValueError) as error:
-            raise PackageError(f"{path} cannot be read ({error}); get the model anew") from error
+            reason = getattr(error, "strerror", None) or error
+            raise PackageError(f"{path} cannot be read ({reason}); get the model anew") from error
         if not isinstance(content, dict) or content.get("format") != FORMAT:
             raise PackageError(f"{path} is not that of a packaged model; name another folder")
-        if content.get("version") != VERSION:
+        if (version := content.get("version")) != VERSION:
             raise PackageError(
-                f"{path} is of version {content.get('version')}, this program reads version {VERSION}; install the"
-                " program that made it, or train the model anew"
+                f"{path} is of version {_shown(version)}, this program reads version {VERSION}; install the program"
+                " that made it, or train the model anew"
             )
         try:
-            return _read(content)
+            found = _read(content)
+            _check_whole(content)
         except _Wrong as error:
             raise PackageError(f"{path}: {error}; get the model anew") from error
+        return found
 
 
 class _Wrong(Exception):  # noqa: N818
     """What is wrong with a description, worded to follow its name."""
 
 
+def _checksum(content: Mapping[str, Any]) -> str:
+    """Hash over what a description says, however it is laid out."""
+    text = json.dumps({key: value for key, value in content.items() if key != CHECKSUM}, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _check_whole(content: Mapping[str, Any]) -> None:
+    """Compare a description with its checksum, where it has one: those of earlier versions have none."""
+    if (CHECKSUM in content or "files" in content) and content.get(CHECKSUM) != _checksum(content):
+        raise _Wrong(f"it was changed since it was written ({CHECKSUM} is of something else)")
+    try:
+        json.dumps(content, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise _Wrong("it holds half a character (a lone surrogate)") from None
+
+
+def _shown(value: object) -> str:
+    """A value as Python writes it, without what a terminal might obey, and not too long."""
+    text = repr(value)
+    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}..."
+
+
 def _read(content: Mapping[str, Any]) -> Description:
-    take = _Taker(content, "")
-    weights = _Taker(take("weights", dict), "weights.")
+    take = _Taker(content, "", {"format", "version", CHECKSUM} | {each.name for each in fields(Description)})
+    weights = _Taker(take("weights", dict), "weights.", {each.name for each in fields(Weights)})
+    run_id = take("run_id", str)
+    # A word such as "last" would be taken for another run of whoever reads it.
+    if run_id and not re.fullmatch("[0-9a-f]{32}", run_id):
+        raise _Wrong(f"run_id is {_shown(run_id)}, where 32 hexadecimal digits are needed")
     threshold = take("threshold", float)
     if not 0 <= threshold <= 1:
         raise _Wrong(f"threshold is {threshold}, which is no probability")
+    embedding = take("embedding", str)
+    if not re.fullmatch(r"\w+", embedding, re.ASCII):
+        raise _Wrong(f"embedding is {_shown(embedding)}, where a name is needed")
     labels = take.texts("labels")
     if len(labels) != N_LOGITS:
-        raise _Wrong(f"labels are {list(labels)}, where {N_LOGITS} are needed")
+        raise _Wrong(f"labels are {_shown(list(labels))}, where {N_LOGITS} are needed")
+    if not all(0 < len(label) <= LONGEST_LABEL and label.isprintable() for label in labels):
+        raise _Wrong(f"labels are {_shown(list(labels))}, where printable words are needed")
+    options = take("embedding_options", dict)
+    # OmegaConf would put in what the environment or another option holds.
+    if "${" in json.dumps(options):
+        raise _Wrong(f"embedding_options are {_shown(options)}, where plain values are needed")
+    files = take("files", dict) if "files" in content else {}
+    if not all(isinstance(value, str) for value in files.values()):
+        raise _Wrong(f"files are {_shown(files)}, where hashes are needed")
     return Description(
-        run_id=take("run_id", str),
+        run_id=run_id,
         run_name=take("run_name", str),
         fold=take("fold", str),
         seed=take("seed", int),
         dataset=take("dataset", str),
         dataset_fingerprint=take("dataset_fingerprint", str),
         made_up=take("made_up", bool),
-        cautions=take.texts("cautions"),
-        embedding=take("embedding", str),
-        embedding_options=take("embedding_options", dict),
+        cautions=take.texts("cautions") + (() if files else (NO_HASHES,)),
+        embedding=embedding,
+        embedding_options=options,
         weights=Weights(weights.one_of("kind", Kind), weights("fingerprint", str), weights("path", str)),
         pca=take("pca", str),
         resampler=take.one_of("resampler", Resampler),
@@ -188,6 +251,7 @@ def _read(content: Mapping[str, Any]) -> Description:
         decision=take.one_of("decision", Decision),
         threshold=threshold,
         labels=labels,
+        files=files,
     )
 
 
@@ -197,25 +261,34 @@ class _Taker:
 
     content: Mapping[str, Any]
     prefix: str
+    names: Set[str]
+
+    def __post_init__(self) -> None:
+        if unknown := sorted(self.content.keys() - self.names):
+            raise _Wrong(
+                f"it holds {self.prefix}{_shown(unknown[0])}, which this program does not know (a later one may)"
+            )
 
     def __call__(self, name: str, kind: type[Kept]) -> Kept:
         value: Any = self.content.get(name)
         # JSON knows one kind of number, and Python takes a boolean for a whole one.
-        if kind is float and type(value) is int:
+        if kind is float and type(value) is int and abs(value) < LARGEST_WHOLE:
             value = float(value)
         if type(value) is not kind:
-            raise _Wrong(f"{self.prefix}{name} is {value!r}, where {kind.__name__} is needed")
+            raise _Wrong(f"{self.prefix}{name} is {_shown(value)}, where {kind.__name__} is needed")
         found: Kept = value
         return found
 
     def texts(self, name: str) -> tuple[str, ...]:
         values: list[str] = self(name, list)
         if not all(isinstance(value, str) for value in values):
-            raise _Wrong(f"{self.prefix}{name} is {values!r}, where texts are needed")
+            raise _Wrong(f"{self.prefix}{name} is {_shown(values)}, where texts are needed")
         return tuple(values)
 
     def one_of(self, name: str, kind: type[Enum]) -> Any:
         value = self.content.get(name)
         if value not in [each.value for each in kind]:
-            raise _Wrong(f"{self.prefix}{name} is {value!r}; choose from {', '.join(each.value for each in kind)}")
+            raise _Wrong(
+                f"{self.prefix}{name} is {_shown(value)}; choose from {', '.join(each.value for each in kind)}"
+            )
         return kind(value)

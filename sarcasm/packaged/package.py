@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
 import numpy as np
 from omegaconf.errors import OmegaConfBaseException
@@ -19,13 +18,15 @@ from sarcasm.corpus import ShortClips
 from sarcasm.embeddings import Embedding, Network, Pool, means
 from sarcasm.errors import AudioError, PackageError, SarcasmError, WeightsError
 from sarcasm.features import Transform
+from sarcasm.files import hash_files
 from sarcasm.logits import NON_SARCASTIC, SARCASTIC, probability
+from sarcasm.npz import NpzError
 from sarcasm.options import made_again
 from sarcasm.packaged.description import DESCRIPTION, Description, Kind
+from sarcasm.packaged.head import Head, HeadError
 from sarcasm.packaged.save import RELEASED_PCA, SAVED_MODEL, TRANSFORM, WEIGHTS
 from sarcasm.packaged.sound import read_clip, read_content
 from sarcasm.scoring import decide_clip
-from sarcasm.tensorflow_runtime import load_tensorflow
 from sarcasm.vggish import Postprocessor
 
 WEIGHTS_VARIABLE = "SARCASM_WEIGHTS"
@@ -84,7 +85,7 @@ class Package:
 
     def __init__(
         self, description: Description, embedding: Embedding, network: Network, postprocessor: Postprocessor | None,
-        transform: Transform, head: Any, opened: ExitStack,
+        transform: Transform, head: Head, opened: ExitStack,
     ) -> None:  # fmt: skip
         self.description = description
         self.longest_seconds = LONGEST_WHOLE_SECONDS if embedding.piece_seconds is None else LONGEST_SECONDS
@@ -105,25 +106,25 @@ class Package:
         if not (folder / DESCRIPTION).exists() and (folder / IN_MLFLOW).is_dir():
             folder = folder / IN_MLFLOW
         description = Description.read(folder)
-        try:
-            embedding = made_again(description.embedding, dict(description.embedding_options))
-        except (KeyError, OmegaConfBaseException, SarcasmError) as error:
-            raise PackageError(
-                f"{folder}: its embedding {description.embedding} does not fit this version of the program"
-                f" ({' '.join(str(error).split())}); train it anew"
-            ) from error
-        if not isinstance(embedding, Embedding):
-            raise PackageError(f"{folder}: {description.embedding} is no embedding; get the model anew")
-        opened = ExitStack()
-        try:
-            postprocessor = _postprocessor(folder, description)
-            transform = _transform(folder / TRANSFORM)
+        _check_files(folder, description.files)
+        embedding = _embedding(folder, description)
+        with ExitStack() as opening:
+            postprocessor = _postprocessor(folder / RELEASED_PCA, description)
             head = _head(folder / SAVED_MODEL)
-            network = _network(folder, description, embedding, opened)
-            return cls(description, embedding, network, postprocessor, transform, head, opened)
-        except BaseException:
-            opened.close()
+            opening.callback(head.close)
+            transform = _transform(folder / TRANSFORM, description, head.row_shape)
+            network = _network(folder, description, embedding, opening)
+            package = cls(description, embedding, network, postprocessor, transform, head, opening.pop_all())
+        try:
+            # What does not fit together, or gives no numbers, shows here and not with the first clip.
+            noise = np.random.default_rng(0).normal(0, 0.01, embedding.shortest_samples)
+            package.predict(noise.astype(np.float32))
+        except BaseException as error:
+            package.close()
+            if isinstance(error, PackageError):
+                raise PackageError(f"{folder}: {error}; get the model anew") from error
             raise
+        return package
 
     def read(self, path: Path) -> np.ndarray:
         """Read a clip, audio or video.
@@ -157,6 +158,7 @@ class Package:
 
         Raises:
             AudioError: it is empty, too long, too short for this model, or not finite.
+            PackageError: the model makes no finite number of it.
         """
         if waveform.ndim != 1 or not len(waveform):
             raise AudioError(f"a waveform [samples] is needed, not one of shape {list(waveform.shape)}")
@@ -170,6 +172,8 @@ class Package:
         self._refuse_short(waveform, "the clip")
         with self._turn:
             logits = np.concatenate(list(self._logits(waveform)))
+        if not np.isfinite(logits).all():
+            raise PackageError("the model answers with values that are not finite")
         said = self.description
         of_clip, decided = decide_clip(logits, said.decision, said.threshold)
         return Prediction(of_clip, said.threshold, self._label(decided), self._pieces(logits, seconds), seconds)
@@ -204,6 +208,10 @@ class Package:
         """Rows [n, D] as a table has them, of one part of the clip after another."""
         for part in self._parts(waveform):
             rows = self._network.embed(self._embedding.examples(part))
+            if rows.shape[1:] != self._head.row_shape:
+                raise PackageError(
+                    f"the embedding gives rows {list(rows.shape[1:])}, the head takes {list(self._head.row_shape)}"
+                )
             yield self._postprocessor.postprocess(rows) if self._postprocessor else rows
 
     def _parts(self, waveform: np.ndarray) -> Iterator[np.ndarray]:
@@ -220,8 +228,10 @@ class Package:
             yield waveform[first * hop : last * hop + shortest]
 
     def _answer(self, rows: np.ndarray) -> np.ndarray:
-        features = load_tensorflow().constant(self._transform(rows))
-        return self._head(features=features)["logits"].numpy()
+        try:
+            return self._head.logits(self._transform(rows))
+        except HeadError as error:
+            raise PackageError(f"the model {error}") from error
 
     def _pieces(self, logits: np.ndarray, seconds: float) -> tuple[Piece, ...]:
         each = probability(logits)
@@ -250,36 +260,59 @@ class Package:
             )
 
 
-def _postprocessor(folder: Path, description: Description) -> Postprocessor | None:
+def _check_files(folder: Path, files: Mapping[str, str]) -> None:
+    """Compare files with the hashes that the description has of them; those of earlier versions have none."""
+    inside = {path.relative_to(folder).as_posix() for path in folder.rglob("*")}
+    listed = [name for name in files if name in inside]
+    found = dict(zip(listed, hash_files([folder / name for name in listed]), strict=True))
+    for name, wanted in files.items():
+        if found.get(name) != wanted:
+            why = f"its hash is not the one in {DESCRIPTION}" if name in found else f"{DESCRIPTION} names it"
+            raise PackageError(f"{folder / name} is missing or damaged ({why}); get the model anew")
+
+
+def _embedding(folder: Path, description: Description) -> Embedding:
+    name = description.embedding
+    if not name.startswith("embedding_"):
+        raise PackageError(f"{folder / DESCRIPTION}: {name} is no embedding; get the model anew")
+    try:
+        made: Embedding = made_again(name, dict(description.embedding_options))
+    except (KeyError, OmegaConfBaseException, SarcasmError) as error:
+        raise PackageError(
+            f"{folder / DESCRIPTION}: the embedding {name} does not fit this version of the program"
+            f" ({' '.join(str(error).split())}); train it anew"
+        ) from error
+    return made
+
+
+def _postprocessor(path: Path, description: Description) -> Postprocessor | None:
     if not description.pca.startswith("sha256:"):
         return None
     try:
-        postprocessor = Postprocessor(folder / RELEASED_PCA)
+        postprocessor = Postprocessor(path)
     except WeightsError as error:
-        raise PackageError(f"{folder}: its PCA cannot be read; get the model anew") from error
+        raise PackageError(f"{path} is missing or damaged; get the model anew") from error
     if postprocessor.fingerprint != description.pca:
-        raise PackageError(
-            f"{folder / RELEASED_PCA} is not the PCA that the model was trained with; get the model anew"
-        )
+        raise PackageError(f"{path} is not the PCA that the model was trained with; get the model anew")
     return postprocessor
 
 
-def _transform(path: Path) -> Transform:
+def _transform(path: Path, description: Description, row_shape: tuple[int, ...]) -> Transform:
     try:
-        return Transform.load(path)
-    except Exception as error:
-        # Damage comes as whatever zipfile, zlib and numpy's parser of headers stumble on.
-        raise PackageError(f"{path} is missing or damaged ({error}); get the model anew") from error
+        transform = Transform.load(path, row_shape)
+    except (OSError, NpzError) as error:
+        reason = f"it {error}" if isinstance(error, NpzError) else error.strerror
+        raise PackageError(f"{path} is missing or damaged ({reason}); get the model anew") from error
+    if (transform.eigen_vectors is not None) != (description.pca == "fitted"):
+        raise PackageError(f"{path} does not hold the PCA that {DESCRIPTION} says; get the model anew")
+    return transform
 
 
-def _head(folder: Path) -> Any:
+def _head(folder: Path) -> Head:
     try:
-        loaded = load_tensorflow().saved_model.load(str(folder))
-        return loaded.signatures["serving_default"]
-    except Exception as error:
-        # As above: a protocol buffer, a table of variables and a graph may each be what is damaged.
-        reason = " ".join(str(error).split())[:200]
-        raise PackageError(f"{folder} is missing or damaged ({reason}); get the model anew") from error
+        return Head(folder)
+    except HeadError as error:
+        raise PackageError(f"{folder} {error}; get the model anew") from error
 
 
 def _network(folder: Path, description: Description, embedding: Embedding, opened: ExitStack) -> Network:
@@ -299,10 +332,12 @@ def _network(folder: Path, description: Description, embedding: Embedding, opene
     try:
         network = opened.enter_context(embedding.reopen(weights.fingerprint, file))
     except (WeightsError, ValueError) as error:
-        raise PackageError(f"{folder}: the weights of the model cannot be read ({error}); {what_to_do}") from error
+        raise PackageError(
+            f"{folder / DESCRIPTION}: the weights of the model cannot be read ({error}); {what_to_do}"
+        ) from error
     if network.weights_fingerprint != weights.fingerprint:
         raise PackageError(
-            f"{folder}: {file or 'the network'} holds other weights ({network.weights_fingerprint}) than the model"
-            f" was trained with; {what_to_do}"
+            f"{folder / DESCRIPTION}: {file or 'the network'} holds other weights ({network.weights_fingerprint}) than"
+            f" the model was trained with; {what_to_do}"
         )
     return network

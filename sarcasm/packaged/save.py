@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 from pathlib import Path
 
 from sarcasm.embeddings import Embedding, Table
 from sarcasm.errors import PackageError
 from sarcasm.features import Transform
+from sarcasm.files import sha256
 from sarcasm.model import Model
 from sarcasm.options import schema_of, values_of
 from sarcasm.packaged.description import DESCRIPTION, Description, Kind, Origin, Way, Weights
+from sarcasm.packaged.head import Head, HeadError
 from sarcasm.vggish import checkpoint_files
 
 SAVED_MODEL, TRANSFORM, RELEASED_PCA, WEIGHTS = "saved_model", "transform.npz", "pca.npz", "weights"
 """What stands in a package beside its description."""
+
+logger = logging.getLogger(__name__)
 
 
 def save(
@@ -43,6 +48,7 @@ def save(
     """
     folder.mkdir(parents=True)
     model.save(folder / SAVED_MODEL)
+    _check_head(folder / SAVED_MODEL)
     transform.save(folder / TRANSFORM)
     weights = _weights(way.embedding, table, with_weights)
     try:
@@ -57,9 +63,25 @@ def save(
     description = Description(
         run_id, run_name, fold, seed, origin.dataset, origin.dataset_fingerprint, origin.made_up, origin.cautions,
         schema_of(way.embedding), values_of(way.embedding), weights, table.pca, way.resampler, way.short_clips,
-        way.pool, way.decision, threshold,
+        way.pool, way.decision, threshold, files=_hashes(folder),
     )  # fmt: skip
     (folder / DESCRIPTION).write_text(description.to_json(), encoding="utf-8")
+
+
+def _check_head(folder: Path) -> None:
+    """Warn of a head that `Package.load` would refuse; its run is worth what it is worth all the same."""
+    try:
+        Head(folder).close()
+    except HeadError as error:
+        logger.warning(
+            "sarcasm predict will refuse the model of this run: it %s; sarcasm/packaged/head.py lists the operations"
+            " that a head may have", error,
+        )  # fmt: skip
+
+
+def _hashes(folder: Path) -> dict[str, str]:
+    """Each file of a package, by its path there -> SHA-256."""
+    return {path.relative_to(folder).as_posix(): sha256(path) for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
 def _weights(embedding: Embedding, table: Table, with_weights: bool) -> Weights:

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from sarcasm.errors import WeightsError
-from sarcasm.tensorflow_runtime import load_tensorflow
+from sarcasm.tensorflow_runtime import Checkpoint, CheckpointError, open_checkpoint
 from sarcasm.vggish.constants import LAYERS, variable_shapes
 
 Weights = Mapping[str, np.ndarray]
@@ -52,42 +52,43 @@ def read_checkpoint(checkpoint: Path) -> dict[str, np.ndarray]:
     try:
         if checkpoint.is_dir():
             raise WeightsError(f"{source} is a folder; name the checkpoint in it")
-        if not checkpoint.is_file() and not checkpoint.with_name(f"{checkpoint.name}.index").is_file():
+        if not checkpoint.exists() and not checkpoint.with_name(f"{checkpoint.name}.index").exists():
             raise WeightsError(f"{source} is not there; name another file with embedding.checkpoint=FILE")
+        # Opening a pipe would wait for someone to write into it.
+        if not all(file.is_file() for file in checkpoint_files(checkpoint)):
+            raise WeightsError(f"{source} is no regular file; name another file with embedding.checkpoint=FILE")
     except OSError as error:
         raise WeightsError(
             f"{source} cannot be opened ({error.strerror}); name another file with embedding.checkpoint=FILE"
         ) from error
-    op_error = load_tensorflow().errors.OpError
     try:
-        reader = load_tensorflow().compat.v1.train.NewCheckpointReader(str(checkpoint))
-        shapes = {name: tuple(shape) for name, shape in reader.get_variable_to_shape_map().items()}
-        _check_shapes(shapes, source)
-        weights = {name: reader.get_tensor(name) for name in variable_shapes()}
-    except (op_error, ValueError, RuntimeError, IndexError) as error:  # IndexError: the values of a V2 file are cut
-        cause = " ".join(str(error).split())[:120]
+        with open_checkpoint(checkpoint) as opened:
+            _check(opened, source)
+            weights = {name: opened.read(name) for name in variable_shapes()}
+    except CheckpointError as error:
         raise WeightsError(
-            f"{source} is damaged, cut short or no checkpoint of TensorFlow ({cause});"
+            f"{source} is damaged, cut short or no checkpoint of TensorFlow ({error});"
             " get it anew (vggish_model.ckpt has 291,108,469 bytes)"
         ) from error
     for name, values in weights.items():
-        if values.dtype != np.float32:
-            raise WeightsError(f"{source}: {name} is {values.dtype}; VGGish's weights are float32")
         if not np.all(np.isfinite(values)):
             raise WeightsError(f"{source}: {name} holds a value that is not finite")
     return weights
 
 
-def _check_shapes(found: Mapping[str, tuple[int, ...]], source: str) -> None:
+def _check(found: Checkpoint, source: str) -> None:
+    """Refuse what is not VGGish's before a value of it is read."""
     for name, shape in variable_shapes().items():
-        if name not in found:
-            near = difflib.get_close_matches(name, found, n=1)
+        if name not in found.shapes:
+            near = difflib.get_close_matches(name, found.shapes, n=1)
             has = f"; the nearest it has is {near[0]}" if near else ""
             raise WeightsError(f"{source} has no variable {name}{has}; it is the checkpoint of another network")
-        if found[name] != shape:
+        if found.shapes[name] != shape:
             raise WeightsError(
-                f"{source}: {name} has shape {found[name]}, VGGish's has {shape}; it is of another network"
+                f"{source}: {name} has shape {found.shapes[name]}, VGGish's has {shape}; it is of another network"
             )
+        if found.dtypes[name] != "float32":
+            raise WeightsError(f"{source}: {name} is {found.dtypes[name]}; VGGish's weights are float32")
 
 
 def fingerprint(weights: Weights) -> str:

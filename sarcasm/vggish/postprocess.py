@@ -10,16 +10,20 @@ Source: vggish_postprocess.py (tensorflow/models, research/audioset/vggish).
 from __future__ import annotations
 
 import hashlib
+import math
+from collections.abc import Mapping
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 
 from sarcasm.errors import WeightsError
+from sarcasm.npz import Header, NpzError, OneArrayError, read_npz
 from sarcasm.vggish import constants as c
 
 EIGEN_VECTORS, MEANS = "pca_eigen_vectors", "pca_means"
 SHAPE = (c.EMBEDDING_SIZE, c.EMBEDDING_SIZE)
+MOST_BYTES = 2**22
+"""Of a file of parameters: 16 times what they take in the largest dtype."""
 
 
 class Postprocessor:
@@ -53,14 +57,7 @@ class Postprocessor:
         return made
 
     def _set(self, eigen_vectors: np.ndarray, means: np.ndarray, source: str, shape: tuple[int, int]) -> None:
-        if eigen_vectors.shape != shape or means.size != shape[1]:
-            raise WeightsError(
-                f"{source}: {EIGEN_VECTORS} has shape {eigen_vectors.shape} and {MEANS} {means.shape}; {shape} and"
-                f" {shape[1]} values are needed"
-            )
-        for name, values in ((EIGEN_VECTORS, eigen_vectors), (MEANS, means)):
-            if values.dtype.kind not in "fiu":
-                raise WeightsError(f"{source}: {name} is {values.dtype}; real numbers are needed")
+        _check(eigen_vectors, means, source, shape)
         self._eigen_vectors = eigen_vectors.astype(np.float64)
         self._means = means.reshape(-1).astype(np.float64)
         if not (np.all(np.isfinite(self._eigen_vectors)) and np.all(np.isfinite(self._means))):
@@ -96,12 +93,30 @@ class Postprocessor:
         return steps.astype(np.uint8)
 
 
+def _check(eigen_vectors: Header | np.ndarray, means: Header | np.ndarray, source: str, shape: tuple[int, int]) -> None:
+    if eigen_vectors.shape != shape or math.prod(means.shape) != shape[1]:
+        raise WeightsError(
+            f"{source}: {EIGEN_VECTORS} has shape {eigen_vectors.shape} and {MEANS} {means.shape}; {shape} and"
+            f" {shape[1]} values are needed"
+        )
+    for name, values in ((EIGEN_VECTORS, eigen_vectors), (MEANS, means)):
+        if values.dtype.kind not in "fiu":
+            raise WeightsError(f"{source}: {name} is {values.dtype}; real numbers are needed")
+
+
 def _read(path: Path) -> tuple[np.ndarray, np.ndarray, str]:
     source = f"pca.params: {path}"
+
+    def choose(headers: Mapping[str, Header]) -> tuple[str, str]:
+        if missing := [name for name in (EIGEN_VECTORS, MEANS) if name not in headers]:
+            raise WeightsError(
+                f"{source} has no {' and no '.join(missing)}; it holds {', '.join(headers) or 'nothing'}"
+            )
+        _check(headers[EIGEN_VECTORS], headers[MEANS], source, SHAPE)
+        return EIGEN_VECTORS, MEANS
+
     try:
-        # Opened here, because numpy leaves a file open that it finds damaged.
-        with path.open("rb") as file:
-            return *_arrays(file, source), source
+        arrays = read_npz(path, choose, most_bytes=MOST_BYTES)
     except FileNotFoundError as error:
         raise WeightsError(f"{source} is not there; name the file with pca.params=FILE, or choose pca=off") from error
     except (OSError, ValueError) as error:
@@ -109,25 +124,8 @@ def _read(path: Path) -> tuple[np.ndarray, np.ndarray, str]:
         raise WeightsError(
             f"{source} cannot be opened ({reason}); name another file with pca.params=FILE, or choose pca=off"
         ) from error
-
-
-def _arrays(file: BinaryIO, source: str) -> tuple[np.ndarray, np.ndarray]:
-    try:
-        arrays = np.load(file, allow_pickle=False)
-        if not isinstance(arrays, np.lib.npyio.NpzFile):
-            raise WeightsError(f"{source} is one array; an .npz file with {EIGEN_VECTORS} and {MEANS} is needed")
-        missing = [name for name in (EIGEN_VECTORS, MEANS) if name not in arrays]
-        if missing:
-            held = ", ".join(arrays.files) or "nothing"
-            raise WeightsError(f"{source} has no {' and no '.join(missing)}; it holds {held}")
-        eigen_vectors, means = arrays[EIGEN_VECTORS], arrays[MEANS]
-        # numpy gives the bytes of a member that is no array as they are.
-        if not isinstance(eigen_vectors, np.ndarray) or not isinstance(means, np.ndarray):
-            raise WeightsError(f"{source} holds no arrays; get vggish_pca_params.npz anew")
-    except WeightsError:
-        raise
-    except Exception as error:
-        # Damage comes as whatever zipfile, zlib and numpy's parser of headers stumble on: eight kinds were seen.
-        reason = "holds pickled objects, which are never loaded" if "pickle" in str(error).lower() else "is damaged"
-        raise WeightsError(f"{source} {reason}; get vggish_pca_params.npz anew") from error
-    return eigen_vectors, means
+    except OneArrayError as error:
+        raise WeightsError(f"{source} is one array; an .npz file with {EIGEN_VECTORS} and {MEANS} is needed") from error
+    except NpzError as error:
+        raise WeightsError(f"{source} {error}; get vggish_pca_params.npz anew") from error
+    return arrays[EIGEN_VECTORS], arrays[MEANS], source
