@@ -19,7 +19,7 @@ from sarcasm.tracking.failures import one_line, tracking_errors, without_passwor
 from sarcasm.tracking.operations import LONGEST_PARAM
 from sarcasm.tracking.options import Tracking
 from sarcasm.tracking.processes import is_gone
-from sarcasm.tracking.store import Store, open_store
+from sarcasm.tracking.store import Store, chosen, read_store
 
 FEWEST_CHARACTERS = 4
 """Of an id that is cut short."""
@@ -168,7 +168,11 @@ def find_run(options: Tracking, project: Path, word: str) -> Recorded:
     Raises:
         TrackingError: there is none, or several.
     """
-    store = open_store(options.uri, project, options.timeout_seconds)
+    store = read_store(options, project)
+    if store is None:
+        raise TrackingError(
+            f"there is no run {word} in {chosen(options.uri, project)}: no run has been recorded there yet"
+        )
     shown = without_password(store.uri)
     with tracking_errors(store.uri, f"look for the run {word}"):
         experiments = _experiments(store)
@@ -205,7 +209,9 @@ def find_runs(
         ConfigError: the filter is none.
         TrackingError: the store fails.
     """
-    store = open_store(options.uri, project, options.timeout_seconds)
+    store = read_store(options, project)
+    if store is None:
+        return []
     # MLflow joins what it is asked for by "and", and knows nothing else.
     asked = [f"attributes.status = '{status}'" if status else "", "" if with_nested else NOT_NESTED, where]
     order = f"metrics.`{sort_by}` DESC" if sort_by else NEWEST_FIRST

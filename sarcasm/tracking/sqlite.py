@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import glob
+import logging
 import os
 import sqlite3
 import time
@@ -19,21 +20,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sarcasm.errors import TrackingError
+from sarcasm.tracking.locations import ARTIFACTS, follow, uri_of
 from sarcasm.tracking.processes import is_alive
+from sarcasm.tracking.revisions import WAIT_SECONDS, bring_up_to_date
 from sarcasm.tracking.runtime import load_mlflow, load_sqlite_store
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-PREFIX = "sqlite:///"
 LOCK_SECONDS = 120.0  # making the file takes three seconds; on a machine that is very busy, a few of them in a row
 POLL_SECONDS = 0.05
 
-
-def uri_of(database: Path) -> str:
-    """The uri of an SQLite file by its absolute path."""
-    # What SQLAlchemy would read as an escape or as the beginning of options.
-    return PREFIX + str(database).replace("%", "%25").replace("?", "%3F")
+logger = logging.getLogger(__name__)
 
 
 def path_of(uri: str) -> Path:
@@ -53,33 +51,72 @@ def path_of(uri: str) -> Path:
 
 
 def open_database(database: Path) -> MlflowClient:
-    """Make the file if there is none, and open it.
+    """Make the file if there is none, bring it up to the installed MLflow, and open it to record runs.
 
     Args:
         database: absolute path; its folder is made if needed.
 
     Raises:
-        TrackingError: another process does not let go of the lock.
+        TrackingError: another process does not let go of the lock, or see `bring_up_to_date`.
         Exception: whatever MLflow, SQLite and the system have to say of a file that cannot be used.
     """
-    mlflow = load_mlflow()
     load_sqlite_store()  # before the lock rather than under it
     database.parent.mkdir(parents=True, exist_ok=True)
-    if database.is_dir():
-        raise IsADirectoryError(
-            errno.EISDIR, os.strerror(errno.EISDIR), str(database)
-        )  # SQLite says only that it cannot open it
-    with _locked(database):
-        if not database.exists() or not database.stat().st_size:
+    refuse_others(database)
+    with locked(database):
+        if not is_made(database):
             build(database)
         # Asked directly, because MLflow tries ten times, for minutes, to open what cannot be opened.
-        with closing(sqlite3.connect(database, timeout=20)) as connection:
+        with closing(sqlite3.connect(database, timeout=WAIT_SECONDS)) as connection:
             connection.execute("BEGIN IMMEDIATE")
             connection.rollback()
-        # Under the lock as well: opening migrates a file that lacks tables of this version of MLflow.
-        # The model registry stands in the same file, or MLflow would look for it in its own default.
-        uri = uri_of(database)
-        return mlflow.MlflowClient(uri, registry_uri=uri)
+        bring_up_to_date(database)
+        # Under the lock as well: opening makes the tables of a file that lacks them.
+        client = client_of(database)
+        look_beside(database)
+        return client
+
+
+def look_beside(database: Path) -> None:
+    """Let a file look for its artifacts beside it, if it was moved or copied.
+
+    Raises:
+        sqlite3.Error: it cannot be read or written to.
+    """
+    with closing(sqlite3.connect(database, timeout=WAIT_SECONDS)) as connection:
+        if n_runs := follow(connection, database.parent):
+            logger.info(
+                "the project was moved or copied: artifacts of %s are looked for in %s now",
+                "1 run" if n_runs == 1 else f"{n_runs} runs", database.parent / ARTIFACTS,
+            )  # fmt: skip
+
+
+def is_made(database: Path) -> bool:
+    """Whether there is anything in the file: a first use that was cut short may have left an empty one."""
+    try:
+        return database.stat().st_size > 0
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+
+
+def client_of(database: Path) -> MlflowClient:
+    """MLflow's client of a file that is made."""
+    # The model registry stands in the same file, or MLflow would look for it in its own default.
+    uri = uri_of(database)
+    return load_mlflow().MlflowClient(uri, registry_uri=uri)
+
+
+def refuse_others(database: Path) -> None:
+    """Raise where the path is that of a folder, of which SQLite says only that it cannot open it, or of a pipe or
+    device, which it would wait for.
+    """
+    if database.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(database))
+    if database.exists() and not database.is_file():
+        raise TrackingError(
+            f"tracking store {uri_of(database)}: it is no regular file, but a pipe, a socket or a device; name another"
+            " with tracking.uri"
+        )
 
 
 def build(database: Path) -> None:
@@ -112,7 +149,7 @@ def _remove(aside: Path) -> None:
 
 
 @contextmanager
-def _locked(database: Path) -> Iterator[None]:
+def locked(database: Path) -> Iterator[None]:
     """Hold the lock of a database; the system lets go of it when the process ends, however it ends."""
     path = database.with_name(f".{database.name}.lock")
     deadline = time.monotonic() + LOCK_SECONDS

@@ -73,7 +73,7 @@ class OpenSweep:
         options: Tracking = OmegaConf.to_object(self.config.tracking)  # type: ignore[assignment]
         store = reach_store(options, PROJECT)
         with tracking_errors(store.uri, "gather the jobs of the sweep"):
-            experiments = {store.experiment_id(options.experiment): options.experiment}
+            experiments = {store.experiment_id(store.experiment): store.experiment}
             # A job whose process was killed in this very sweep.
             end_orphans(store.client, *experiments)
             wanted = f"tags.`{ATTEMPT}` = '{self.attempt}' and tags.`{SWEEP_TAG}` IS NULL"
@@ -189,7 +189,7 @@ def _begun(config: DictConfig, attempt: str) -> Iterator[Tracked]:
     # Two calls at once must not take up the same run.
     with _lock(key) as lock:
         store = reach_store(options, PROJECT)
-        again = sweep_before(store, options.experiment, key) if store.is_reached else None
+        again = sweep_before(store, store.experiment, key) if store.is_reached else None
         with start(
             options, PROJECT, run_name=f"sweep over {', '.join(varied)}" if varied else "sweep", params=overrides,
             tags=tags, again=again.run_id if again else "",
