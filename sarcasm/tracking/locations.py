@@ -33,6 +33,12 @@ def uri_of(database: Path) -> str:
     return PREFIX + str(database).replace("%", "%25").replace("?", "%3F")
 
 
+def mlflow_uri_of(database: Path) -> str:
+    """The same for MLflow 3, which would make the folder that the escaped path reads as; by this name it makes none."""
+    uri = uri_of(database)
+    return uri if uri == PREFIX + str(database) else uri.replace("sqlite:", "sqlite+pysqlite:", 1)
+
+
 def folder_name(experiment: str) -> str:
     """A folder name for an experiment: its name where that is safe as one, else made safe and told apart by a hash."""
     safe = re.sub(r"[^\w.-]", "_", experiment, flags=re.ASCII).lstrip(".")[:100]

@@ -231,7 +231,7 @@ class Tracked:
         if overrides := tags.get("overrides"):
             self.log_json(json.loads(overrides), "overrides.json")
         commit = {"commit": tags.get(COMMIT, ""), "commit_is_dirty": tags.get(DIRTY) == "true"}
-        self.log_json(commit | environment(), "environment.json")
+        self.log_json(commit | {"project": str(self._project)} | environment(), "environment.json")
         if patch := uncommitted(self._project):
             self.log_text(patch, "uncommitted.patch")
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sarcasm.errors import TrackingError
-from sarcasm.tracking.locations import ARTIFACTS, follow, uri_of
+from sarcasm.tracking.locations import ARTIFACTS, follow, mlflow_uri_of, uri_of
 from sarcasm.tracking.processes import is_alive
 from sarcasm.tracking.revisions import WAIT_SECONDS, bring_up_to_date
 from sarcasm.tracking.runtime import load_mlflow, load_sqlite_store
@@ -102,7 +102,7 @@ def is_made(database: Path) -> bool:
 def client_of(database: Path) -> MlflowClient:
     """MLflow's client of a file that is made."""
     # The model registry stands in the same file, or MLflow would look for it in its own default.
-    uri = uri_of(database)
+    uri = mlflow_uri_of(database)
     return load_mlflow().MlflowClient(uri, registry_uri=uri)
 
 
@@ -124,7 +124,7 @@ def build(database: Path) -> None:
     _sweep(database)
     aside = database.with_name(f".{database.name}.{os.getpid()}.tmp")
     try:
-        store = load_sqlite_store().SqlAlchemyStore(uri_of(aside), str(database.parent / "mlruns"))
+        store = load_sqlite_store().SqlAlchemyStore(mlflow_uri_of(aside), str(database.parent / "mlruns"))
         store.engine.dispose()
         # Readers and one writer do not wait for each other in this mode, which the file keeps; MLflow itself never sets
         # it.
