@@ -19,7 +19,7 @@ from sarcasm.errors import TrackingError, UnreachedError
 from sarcasm.tracking.failures import tracking_errors, without_password
 from sarcasm.tracking.locations import ARTIFACTS, KIND_TAG, PREFIX, folder_name, location_of, uri_of
 from sarcasm.tracking.options import Tracking
-from sarcasm.tracking.reading import read_database
+from sarcasm.tracking.reading import may_be_written, read_database
 from sarcasm.tracking.runtime import load_mlflow
 from sarcasm.tracking.server import await_server
 from sarcasm.tracking.sqlite import is_made, open_database, path_of
@@ -173,6 +173,42 @@ def _open(
         return Store(uri, database, database == _default(project), open_file(database))
 
 
+@dataclass(frozen=True)
+class Prospect:
+    """What a run would find.
+
+    Attributes:
+        where: the file, or that it is a server.
+        experiment: the name of the one that it would be recorded in.
+        is_made: whether the file is there, or the server answers.
+        is_writable: whether it may be written to, as far as can be told without trying.
+        is_older: whether an older MLflow made it, so that the run would bring it up to date.
+    """
+
+    where: str
+    experiment: str
+    is_made: bool = True
+    is_writable: bool = True
+    is_older: bool = False
+
+
+def prospect(options: Tracking, project: Path) -> Prospect:
+    """Look at the store that runs are to be recorded in; nothing is made or changed.
+
+    Raises:
+        TrackingError: see `read_store` and `experiment_of`.
+    """
+    store = read_store(options, project)
+    experiment = experiment_of(options, store)
+    if store is not None and store.database is None:
+        return Prospect("a server that answers", experiment)
+    database = path_of(chosen(options.uri, project))
+    places = (database, database.parent) if store else (next(each for each in database.parents if each.exists()),)
+    is_writable = all(map(may_be_written, places))
+    is_copied = store is not None and path_of(store.client.tracking_uri) != database
+    return Prospect(str(database), experiment, store is not None, is_writable, is_writable and is_copied)
+
+
 def chosen(uri: str, project: Path) -> str:
     """The uri that counts: the one that is given, or MLFLOW_TRACKING_URI, or the project's own file."""
     return uri or os.environ.get("MLFLOW_TRACKING_URI", "") or uri_of(_default(project))
@@ -210,12 +246,12 @@ def reach_store(options: Tracking, project: Path) -> Store:
     return replace(store, experiment=experiment_of(options, store))
 
 
-def experiment_of(options: Tracking, store: Store) -> str:
+def experiment_of(options: Tracking, store: Store | None) -> str:
     """The name of the experiment that runs are recorded in: the option's, or the environment's, or sarcasm's own.
 
     Args:
         options: of tracking.
-        store: where it is looked for by its id, as MLFLOW_EXPERIMENT_ID has it.
+        store: where it is looked for by its id, as MLFLOW_EXPERIMENT_ID has it; None where it is not made yet.
 
     Raises:
         TrackingError: the environment names none that is there, or two.
@@ -224,32 +260,40 @@ def experiment_of(options: Tracking, store: Store) -> str:
     number = "" if options.experiment else os.environ.get(ID_VARIABLE, "").strip()
     if not number:
         return name or EXPERIMENT
-    if not store.is_reached:
+    if store is not None and not store.is_reached:
         if name:
             return name
         raise TrackingError(
             f"{ID_VARIABLE}={number}: {without_password(store.uri)} does not answer, so the experiment's name is not"
             f" known; give it with tracking.experiment or {NAME_VARIABLE}"
         )
-    from mlflow.exceptions import MlflowException
-
-    shown = without_password(store.uri)
-    with tracking_errors(store.uri, f"look for the experiment of {ID_VARIABLE}={number}"):
-        try:
-            found = str(store.client.get_experiment(number).name)
-        except MlflowException as error:
-            if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
-                raise
-            raise TrackingError(
-                f"{ID_VARIABLE}={number}: there is no such experiment in {shown}; unset it, or name one with"
-                " tracking.experiment"
-            ) from error
+    found = _experiment_named(store, number) if store else ""
+    if not found:
+        raise TrackingError(
+            f"{ID_VARIABLE}={number}: there is no such experiment in the store; unset it, or name one with"
+            " tracking.experiment"
+        )
     if name and name != found:
         raise TrackingError(
             f"{NAME_VARIABLE}={name} and {ID_VARIABLE}={number} ({found}) name two experiments; unset one of them, or"
             " name one with tracking.experiment"
         )
     return found
+
+
+def _experiment_named(store: Store, number: str) -> str:
+    """The name of an experiment by its id; empty where there is none."""
+    from mlflow.exceptions import MlflowException
+
+    with tracking_errors(store.uri, f"look for the experiment of {ID_VARIABLE}={number}"):
+        try:
+            return str(store.client.get_experiment(number).name)
+        except MlflowException as error:
+            if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+                raise
+            return ""
+        except ValueError:  # MLflow takes it for a number
+            return ""
 
 
 def _refuse_others(uri: str) -> None:
