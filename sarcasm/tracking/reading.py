@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sarcasm.errors import TrackingError
-from sarcasm.files import stamp
 from sarcasm.tracking.locations import follow, moved_experiments, uri_of
 from sarcasm.tracking.revisions import WAIT_SECONDS, is_older, refuse_newer, revision_of, upgrade
 from sarcasm.tracking.runtime import load_sqlite_store
@@ -26,8 +25,10 @@ from sarcasm.tracking.sqlite import client_of, locked, look_beside, refuse_other
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
+Version = tuple[int, int, int]
+
 logger = logging.getLogger(__name__)
-_copies: dict[Path, tuple[str, Path]] = {}
+_copies: dict[Path, tuple[list[Version], Path]] = {}
 """File -> what tells it from a changed one, and its copy."""
 _folders: list[tempfile.TemporaryDirectory[str]] = []
 """Of the copies; each is removed when the process ends."""
@@ -89,9 +90,10 @@ def _known_revision(connection: sqlite3.Connection, database: Path) -> str:
 
 def _copy(database: Path) -> Path:
     """A copy of a file as it is now, up to date and with its artifacts beside the file itself."""
-    stamps = "".join(each.text if (each := stamp(path)) else "" for path in (database, _log(database)))
-    known, copy = _copies.get(database, ("", database))
-    if known == stamps:
+    log = _log(database)
+    version = [_version(path) for path in ((database, log) if log.exists() else (database,))]
+    known, copy = _copies.get(database, ([], database))
+    if known == version:
         return copy
     folder = tempfile.TemporaryDirectory(prefix="sarcasm-")
     _folders.append(folder)
@@ -107,7 +109,7 @@ def _copy(database: Path) -> Path:
         upgrade(copy)
     with closing(sqlite3.connect(copy)) as connection:
         follow(connection, database.parent)
-    _copies[database] = (stamps, copy)
+    _copies[database] = (version, copy)
     return copy
 
 
@@ -145,6 +147,12 @@ def _connected(database: Path, how: str) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def _version(path: Path) -> Version:
+    """What tells a file from a changed one; not the date of its inode, which SQLite itself changes as it reads."""
+    status = path.stat()
+    return status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def _log(database: Path) -> Path:

@@ -52,7 +52,8 @@ def known_revisions() -> Mapping[str, str]:
             lines = path.read_text(encoding="utf-8")
             named = dict(re.findall(r"^(revision|down_revision)\b[^=\n]*= *[\"']?(\w+)", lines, re.MULTILINE))
             if "revision" in named:
-                found[named["revision"]] = named.get("down_revision", "")
+                before = named.get("down_revision", "None")
+                found[named["revision"]] = "" if before == "None" else before
     return found
 
 
