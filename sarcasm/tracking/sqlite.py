@@ -92,11 +92,8 @@ def look_beside(database: Path) -> None:
 
 
 def is_made(database: Path) -> bool:
-    """Whether there is anything in the file: a first use that was cut short may have left an empty one."""
-    try:
-        return database.stat().st_size > 0
-    except (FileNotFoundError, NotADirectoryError):
-        return False
+    """Whether anything is there: a first use that was cut short may have left an empty file."""
+    return database.exists() and (database.stat().st_size > 0 or not database.is_file())
 
 
 def client_of(database: Path) -> MlflowClient:
