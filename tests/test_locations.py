@@ -149,6 +149,18 @@ def test_a_copy_of_the_database_alone_reads_where_artifacts_are_and_writes_besid
     assert (alone / "mlruns" / "sarcasm" / other_id / "artifacts" / "notes" / "a.txt").exists()
 
 
+def test_a_run_whose_artifacts_were_left_behind_is_taken_up_beside_the_copy(
+    recorded: tuple[Path, str], tracking: Options, tmp_path: Path
+) -> None:
+    project, run_id = recorded
+    copy = shutil.copytree(project, tmp_path / "copy", ignore=shutil.ignore_patterns("mlruns"))
+    before = files_of(project)
+    record(tracking(), copy, again=run_id)
+    assert files_of(project) == before
+    assert find_run(tracking(), copy, run_id).artifact_uri == f"{copy}/mlruns/sarcasm/{run_id}/artifacts"
+    assert find_run(tracking(), copy, run_id).text("notes/a.txt") == "kept"
+
+
 def test_a_project_behind_a_link_is_where_the_link_leads(
     recorded: tuple[Path, str], tracking: Options, tmp_path: Path
 ) -> None:

@@ -112,6 +112,28 @@ def follow(connection: sqlite3.Connection, root: Path) -> int:
     return moved["runs"]
 
 
+def write_beside(connection: sqlite3.Connection, root: Path, run_id: str) -> None:
+    """Let a run that is about to be taken up write beside a file, even if its artifacts were left behind.
+
+    Raises:
+        sqlite3.Error: it cannot be read or written to; it is as it was.
+    """
+    with connection:
+        connection.execute("BEGIN IMMEDIATE")
+        rows = connection.execute(
+            "SELECT r.artifact_uri, e.artifact_location FROM runs r JOIN experiments e USING (experiment_id)"
+            " WHERE r.run_uuid = ?",
+            (run_id,),
+        ).fetchall()
+        for uri, location in rows:
+            place, folder = folder_of(uri or ""), folder_of(location or "")
+            if place is None or folder is None or folder.parent != root / ARTIFACTS:
+                continue
+            new = folder.joinpath(*place.parts[-2:])  # RUN/artifacts
+            if new != place and place.parts[-4:-2] == (ARTIFACTS, folder.name):
+                connection.execute("UPDATE runs SET artifact_uri = ? WHERE run_uuid = ?", (location_of(new), run_id))
+
+
 def _is_there(path: Path) -> bool:
     """Whether a path leads anywhere, as far as this user may see."""
     return os.access(path, os.F_OK)

@@ -98,7 +98,7 @@ class Direct:
         client = self._store.client
         if self._store.database is not None:
             # Again, because the folder may be known by another path elsewhere, as in a container.
-            look_beside(self._store.database)
+            look_beside(self._store.database, begin.run_id)
         if begin.run_id:
             begin.take_up(client)
             self._artifact_uri = client.get_run(begin.run_id).info.artifact_uri

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sarcasm.errors import TrackingError
-from sarcasm.tracking.locations import ARTIFACTS, follow, mlflow_uri_of, uri_of
+from sarcasm.tracking.locations import ARTIFACTS, follow, mlflow_uri_of, uri_of, write_beside
 from sarcasm.tracking.processes import is_alive
 from sarcasm.tracking.revisions import WAIT_SECONDS, bring_up_to_date
 from sarcasm.tracking.runtime import load_mlflow, load_sqlite_store
@@ -77,8 +77,12 @@ def open_database(database: Path) -> MlflowClient:
         return client
 
 
-def look_beside(database: Path) -> None:
+def look_beside(database: Path, run_id: str = "") -> None:
     """Let a file look for its artifacts beside it, if it was moved or copied.
+
+    Args:
+        database: the file.
+        run_id: of a run that is about to be taken up, which writes there even if its artifacts were left behind.
 
     Raises:
         sqlite3.Error: it cannot be read or written to.
@@ -89,6 +93,8 @@ def look_beside(database: Path) -> None:
                 "the project was moved or copied: artifacts of %s are looked for in %s now",
                 "1 run" if n_runs == 1 else f"{n_runs} runs", database.parent / ARTIFACTS,
             )  # fmt: skip
+        if run_id:
+            write_beside(connection, database.parent, run_id)
 
 
 def is_made(database: Path) -> bool:
