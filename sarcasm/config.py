@@ -32,7 +32,7 @@ from sarcasm.heads import Head
 from sarcasm.options import OF_THE_PLACE, leaves
 from sarcasm.packaged import Way
 from sarcasm.prepare import Preparation
-from sarcasm.project import PROJECT
+from sarcasm.project import PROJECT, here
 from sarcasm.report.options import Report
 from sarcasm.resampling import Resampler
 from sarcasm.scoring import Decision
@@ -235,12 +235,12 @@ def _paths_here(values: DictConfig, project: str) -> DictConfig:
     old = project or next(
         (text.removesuffix(f"/{path}") for text in recorded.values() for path in usual if text.endswith(f"/{path}")), ""
     )
-    here = OmegaConf.create()
+    moved = OmegaConf.create()
     for key, text in recorded.items():
         # A file that is there may have been chosen, unless it is known whose it was.
-        if old and Path(text).is_relative_to(old) and (project or not Path(text).exists()):
-            OmegaConf.update(here, key, str(PROJECT / Path(text).relative_to(old)))
-    return here
+        if project or not Path(text).exists():
+            OmegaConf.update(moved, key, here(text, old))
+    return moved
 
 
 def _schema_nodes() -> dict[str, Any]:

@@ -81,7 +81,7 @@ def recorded_config(run: Recorded, tracking: Any, moved: Sequence[str] = ()) -> 
         values.pop(group, None)
     chosen: Mapping[str, str] = json.loads(run.tags["config.schemas"])
     kept = {group: schema for group, schema in chosen.items() if group not in NOT_REPEATED}
-    cfg = restored(values, kept, _project_of(run))
+    cfg = restored(values, kept, run.project)
     # Computed here and anew: what is kept would repeat itself.
     cfg.tracking, cfg.store, cfg.embedding.workers = tracking, Keeping(enabled=False, path=None), Workers.local
     cfg.sweep, cfg.force = NO_SWEEP, True
@@ -90,14 +90,6 @@ def recorded_config(run: Recorded, tracking: Any, moved: Sequence[str] = ()) -> 
         return cast(DictConfig, OmegaConf.merge(cfg, OmegaConf.from_dotlist(list(moved))))
     except OmegaConfBaseException as error:
         raise ConfigError(f"the run has no such option: {' '.join(moved)}") from error
-
-
-def _project_of(run: Recorded) -> str:
-    """Where the project of a run lay; empty where it does not say, as before."""
-    try:
-        return str(json.loads(run.text("environment.json")).get("project", ""))
-    except (SarcasmError, ValueError, AttributeError):
-        return ""
 
 
 def differences(first: Recorded, second: Recorded) -> Repetition:

@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,8 @@ MOST_NAMED = 10
 """Runs of one name that are told apart in an error."""
 PAGE = 1_000
 """Runs that a store is asked for at a time; a server gives no more than 50,000."""
+ENVIRONMENT = "environment.json"
+"""Artifact: the machine, and where the project lay on it."""
 ATTEMPT = "sweep.attempt"
 """Tag of a sweep and of its jobs: which call of it is the last, and which a job belongs to."""
 NOT_NESTED = "tags.`mlflow.parentRunId` IS NULL"
@@ -131,6 +134,14 @@ class Recorded:
         cut = [key for key, text in self.params.items() if len(text) == LONGEST_PARAM]
         options = self.options() if cut else {}
         return {**self.params, **{key: str(options[key]) for key in cut if key in options}}
+
+    @cached_property
+    def project(self) -> str:
+        """Where the project lay when it was made; empty where it does not say, as runs of earlier versions."""
+        try:
+            return str(json.loads(self.text(ENVIRONMENT))["project"])
+        except (TrackingError, ValueError, KeyError, TypeError):
+            return ""
 
     def history(self, metric: str) -> list[float]:
         """The values of a metric in the order of steps."""

@@ -30,7 +30,7 @@ from sarcasm.tracking.operations import LONGEST_PARAM, LONGEST_TAG, Batch, Begin
 from sarcasm.tracking.options import Tracking
 from sarcasm.tracking.processes import BEAT_SECONDS, HEARTBEAT, end_orphans, this_process
 from sarcasm.tracking.processes import now as heartbeat
-from sarcasm.tracking.recorded import ATTEMPT, Recorded
+from sarcasm.tracking.recorded import ATTEMPT, ENVIRONMENT, Recorded
 from sarcasm.tracking.recorders import Direct, Recorder, Spooled
 from sarcasm.tracking.spool import Entry, n_left
 from sarcasm.tracking.store import Store, reach_store
@@ -231,7 +231,7 @@ class Tracked:
         if overrides := tags.get("overrides"):
             self.log_json(json.loads(overrides), "overrides.json")
         commit = {"commit": tags.get(COMMIT, ""), "commit_is_dirty": tags.get(DIRTY) == "true"}
-        self.log_json(commit | {"project": str(self._project)} | environment(), "environment.json")
+        self.log_json(commit | {"project": str(self._project)} | environment(), ENVIRONMENT)
         if patch := uncommitted(self._project):
             self.log_text(patch, "uncommitted.patch")
 

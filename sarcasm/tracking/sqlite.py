@@ -20,7 +20,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sarcasm.errors import TrackingError
-from sarcasm.tracking.locations import ARTIFACTS, follow, mlflow_uri_of, uri_of, write_beside
+from sarcasm.tracking.failures import ELSEWHERE
+from sarcasm.tracking.locations import ARTIFACTS, follow, mlflow_uri_of, write_beside
+from sarcasm.tracking.locations import uri_of as uri_of  # of which path_of is the inverse
 from sarcasm.tracking.processes import is_alive
 from sarcasm.tracking.revisions import WAIT_SECONDS, bring_up_to_date
 from sarcasm.tracking.runtime import load_mlflow, load_sqlite_store
@@ -110,16 +112,16 @@ def client_of(database: Path) -> MlflowClient:
 
 
 def refuse_others(database: Path) -> None:
-    """Raise where the path is that of a folder, of which SQLite says only that it cannot open it, or of a pipe or
-    device, which it would wait for.
+    """Raise where the path is not that of a file: SQLite says of a folder only that it cannot open it, and waits at a
+    pipe.
+
+    Raises:
+        OSError: what it is instead.
     """
     if database.is_dir():
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(database))
     if database.exists() and not database.is_file():
-        raise TrackingError(
-            f"tracking store {uri_of(database)}: it is no regular file, but a pipe, a socket or a device; name another"
-            " with tracking.uri"
-        )
+        raise OSError(f"it is a pipe, a socket or a device, not a file; move it away {ELSEWHERE}")
 
 
 def build(database: Path) -> None:
