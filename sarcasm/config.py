@@ -12,6 +12,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
+from pathlib import Path
 from typing import Any, cast
 
 import hydra
@@ -31,7 +32,7 @@ from sarcasm.heads import Head
 from sarcasm.options import OF_THE_PLACE, leaves
 from sarcasm.packaged import Way
 from sarcasm.prepare import Preparation
-from sarcasm.project import PROJECT
+from sarcasm.project import PROJECT, here
 from sarcasm.report.options import Report
 from sarcasm.resampling import Resampler
 from sarcasm.scoring import Decision
@@ -201,12 +202,14 @@ def schemas(cfg: DictConfig) -> dict[str, str]:
     return {group: types[kind] for group, kind in found.items() if kind in types}
 
 
-def restored(values: DictConfig, chosen: Mapping[str, str]) -> DictConfig:
+def restored(values: DictConfig, chosen: Mapping[str, str], project: str = "") -> DictConfig:
     """The config that a run recorded.
 
     Args:
         values: every option, as Hydra composed them.
         chosen: see `schemas`.
+        project: where the project lay then, whose paths lead into this one now; empty where that is not known, as of
+            runs of earlier versions, and is told by the paths that conf/ gives.
 
     Raises:
         ConfigError: it names an option or schema that no longer exists.
@@ -216,9 +219,28 @@ def restored(values: DictConfig, chosen: Mapping[str, str]) -> DictConfig:
     try:
         for group, schema in chosen.items():
             cfg[group] = OmegaConf.structured(OmegaConf.get_type(nodes[schema].node))
-        return cast(DictConfig, OmegaConf.merge(cfg, values))
+        return cast(DictConfig, OmegaConf.merge(cfg, values, _paths_here(values, project)))
     except (KeyError, OmegaConfBaseException) as error:
         raise ConfigError(f"the run's config does not fit this version: {' '.join(str(error).split())}") from error
+
+
+def _paths_here(values: DictConfig, project: str) -> DictConfig:
+    """The recorded paths that led into a project which lies here now, as they lead here."""
+    recorded = {key: text for key in PATHS if isinstance(text := OmegaConf.select(values, key), str)}
+    usual = {
+        path
+        for file in help_page.CONF.rglob("*.yaml")
+        for path in help_page.PROJECT_PATH.findall(file.read_text(encoding="utf-8"))
+    }
+    old = project or next(
+        (text.removesuffix(f"/{path}") for text in recorded.values() for path in usual if text.endswith(f"/{path}")), ""
+    )
+    moved = OmegaConf.create()
+    for key, text in recorded.items():
+        # A file that is there may have been chosen, unless it is known whose it was.
+        if project or not Path(text).exists():
+            OmegaConf.update(moved, key, here(text, old))
+    return moved
 
 
 def _schema_nodes() -> dict[str, Any]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
 from sarcasm import compare, sweeps
 from sarcasm.errors import SarcasmError
+from sarcasm.project import here
 from sarcasm.report.listening import side_by_side
 from sarcasm.report.options import Audio
 from sarcasm.report.page import clips_of, page_of_two, with_clips
@@ -87,6 +89,13 @@ def _claims(runs: list[Recorded]) -> list[str]:
 
 def _clips(run: Recorded, html: str) -> dict[str, Any]:
     try:
-        return clips_of(html)
+        found = clips_of(html)
     except SarcasmError as error:
         raise SarcasmError(f"run {run.run_id} ({run.run_name}): {error}") from error
+    return found | {"clips": [each | {"path": _moved(each["path"], run.project)} for each in found["clips"]]}
+
+
+def _moved(path: str, project: str) -> str:
+    """A clip's path, in this project if it was moved here from where the run was made."""
+    moved = here(path, project)
+    return moved if Path(moved).exists() else path

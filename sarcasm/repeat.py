@@ -80,7 +80,8 @@ def recorded_config(run: Recorded, tracking: Any, moved: Sequence[str] = ()) -> 
     for group in NOT_REPEATED:
         values.pop(group, None)
     chosen: Mapping[str, str] = json.loads(run.tags["config.schemas"])
-    cfg = restored(values, {group: schema for group, schema in chosen.items() if group not in NOT_REPEATED})
+    kept = {group: schema for group, schema in chosen.items() if group not in NOT_REPEATED}
+    cfg = restored(values, kept, run.project)
     # Computed here and anew: what is kept would repeat itself.
     cfg.tracking, cfg.store, cfg.embedding.workers = tracking, Keeping(enabled=False, path=None), Workers.local
     cfg.sweep, cfg.force = NO_SWEEP, True

@@ -13,6 +13,7 @@ import train
 from sarcasm import cli, console
 from sarcasm.config import compose, parse, restored, schemas
 from sarcasm.options import leaves
+from sarcasm.project import PROJECT
 from sarcasm.repeat import differences
 from sarcasm.report.page import clips_of
 from sarcasm.tracking import find_run
@@ -130,6 +131,21 @@ def test_a_config_comes_back_from_what_a_run_recorded():
     again = restored(OmegaConf.create(OmegaConf.to_yaml(cfg, resolve=True)), schemas(cfg))
     assert leaves(again) == leaves(cfg)
     assert parse(again) == parse(cfg)
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+def test_the_paths_of_a_project_that_was_moved_since_lead_into_it(is_known, tmp_path):
+    from omegaconf import OmegaConf
+
+    chosen = tmp_path / "models" / "vggish_model.ckpt"
+    chosen.parent.mkdir()
+    chosen.touch()
+    cfg = compose("config", [f"embedding.checkpoint={chosen}"])
+    text = OmegaConf.to_yaml(cfg, resolve=True).replace(str(PROJECT), "/somewhere/else")
+    again = restored(OmegaConf.create(text), schemas(cfg), "/somewhere/else" if is_known else "")
+    assert again.dataset.directory == str(PROJECT / "data" / "smoke")
+    assert again.pca.params == str(PROJECT / "models" / "vggish_pca_params.npz")
+    assert again.embedding.checkpoint == str(chosen)
 
 
 @pytest.mark.parametrize("which", ["plain", pytest.param("folded", marks=pytest.mark.slow)])

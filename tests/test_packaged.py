@@ -574,6 +574,19 @@ def test_weights_that_are_missing_or_others_are_refused(
         Package.load(other)
 
 
+def test_weights_of_a_project_that_was_moved_are_looked_for_in_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    released, recorded = tmp_path / "vggish_model.ckpt", tmp_path / "old" / "[1].ckpt"
+    monkeypatch.setattr("sarcasm.packaged.package.RELEASED_CHECKPOINT", released)
+    assert package_module._released(recorded) == recorded
+    released.touch()
+    assert package_module._released(recorded) == released
+    recorded.parent.mkdir()
+    (recorded.parent / "[1].ckpt.index").touch()
+    assert package_module._released(recorded) == recorded
+
+
 @pytest.mark.slow
 def test_weights_are_found_again_by_their_hash(
     copied: Path, v1_checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

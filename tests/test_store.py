@@ -14,7 +14,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -24,10 +24,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sarcasm.errors import TrackingError
-from sarcasm.tracking import Terminated, open_store, store
+from sarcasm.tracking import Terminated, Tracking, open_store, prospect, start, store
 from sarcasm.tracking.failures import explain, without_password
 from sarcasm.tracking.sqlite import path_of, uri_of
-from tests.tracking_fixtures import files_of_at_most
+from tests.tracking_fixtures import files_of_at_most, nobody
 
 ELSEWHERE = "or choose another place with tracking.uri"
 RECORD = """
@@ -146,6 +146,64 @@ def test_folders_of_experiments_are_plain_names_and_differ(one: str, other: str)
 
 def test_a_plain_experiment_name_is_its_folder() -> None:
     assert store.folder_name("sarcasm-v2.1_a") == "sarcasm-v2.1_a"
+
+
+# --- which experiment -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("option", "name", "number", "chosen"),
+    [
+        ("", None, None, "sarcasm"),
+        ("", "", "", "sarcasm"),
+        ("", "by name", None, "by name"),
+        ("", None, "0", "Default"),
+        ("", "Default", "0", "Default"),
+        ("by option", "by name", "0", "by option"),
+    ],
+)
+def test_the_environment_chooses_the_experiment_unless_the_option_does(
+    option: str, name: str | None, number: str | None, chosen: str, tracked_project: Path,
+    tracking: Callable[..., Tracking], monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    for variable, value in (("MLFLOW_EXPERIMENT_NAME", name), ("MLFLOW_EXPERIMENT_ID", number)):
+        monkeypatch.delenv(variable, raising=False)
+        if value is not None:
+            monkeypatch.setenv(variable, value)
+    options = tracking(experiment=option)
+    assert prospect(options, tracked_project).experiment == chosen
+    with (
+        start(options, tracked_project, run_name="", params={}, tags={}) as tracked,
+        tracked.child("fold 0", {}, {}) as child,
+    ):
+        pass
+    client = open_here(project=tracked_project).client
+    for run_id in (tracked.run_id, child.run_id):
+        assert client.get_experiment(client.get_run(run_id).info.experiment_id).name == chosen
+
+
+@pytest.mark.parametrize(
+    ("name", "number", "why"),
+    [
+        ("", "77", "MLFLOW_EXPERIMENT_ID=77: there is no such experiment in the store; unset it, or name one with"),
+        ("", "tone", "MLFLOW_EXPERIMENT_ID=tone: there is no such experiment in the store; unset it, or name one with"),
+        (
+            "tone",
+            "0",
+            "MLFLOW_EXPERIMENT_NAME=tone and MLFLOW_EXPERIMENT_ID=0 (Default) name two experiments; unset one of them,"
+            " or name one with",
+        ),
+    ],
+)
+def test_an_environment_that_names_no_experiment_or_two_is_refused(
+    name: str, number: str, why: str, tracked_project: Path, tracking: Callable[..., Tracking],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", name)
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_ID", number)
+    with pytest.raises(TrackingError) as raised:
+        store.reach_store(tracking(experiment=""), tracked_project)
+    assert str(raised.value) == f"{why} tracking.experiment"
 
 
 # --- first use --------------------------------------------------------------------------------------------------------
@@ -307,19 +365,6 @@ def test_a_path_through_a_file_is_named(tmp_path: Path, below: str, own_environm
     )
 
 
-@contextmanager
-def nobody() -> Iterator[None]:
-    """As a user who may not write everywhere, where the tests run as root."""
-    if os.geteuid():
-        yield
-        return
-    os.seteuid(65534)
-    try:
-        yield
-    finally:
-        os.seteuid(0)
-
-
 @pytest.mark.parametrize("has_file", [False, True])
 def test_a_folder_that_may_not_be_written_to_is_named(tracked_project: Path, has_file: bool) -> None:
     open_here(project=tracked_project)  # imports all that is needed, as one who may read it
@@ -354,16 +399,6 @@ def change(database: Path, *statements: str) -> None:
     with closing(sqlite3.connect(database)) as connection, connection:
         for statement in statements:
             connection.execute(statement)
-
-
-@pytest.mark.parametrize("revision", ["bd07f7e963c5", "from_the_future"])
-def test_a_file_of_another_version_of_mlflow_is_left_alone(tracked_project: Path, revision: str) -> None:
-    database = tracked_project / "mlflow.db"
-    change(database, f"UPDATE alembic_version SET version_num = '{revision}'")
-    assert refusal("", tracked_project) == (
-        f"cannot record runs in sqlite:///{database}: another version of MLflow made it; back it up, then run:"
-        f' mlflow db upgrade "sqlite:///{database}"'
-    )
 
 
 def test_a_file_that_was_left_half_made_is_named(tracked_project: Path) -> None:

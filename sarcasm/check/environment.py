@@ -13,7 +13,7 @@ from sarcasm.check.findings import Finding, State
 from sarcasm.errors import TrackingError
 from sarcasm.processors import n_processors
 from sarcasm.tensorflow_runtime import load_tensorflow
-from sarcasm.tracking import Tracking, open_store
+from sarcasm.tracking import Tracking, prospect
 
 AREA = "environment"
 LIBRARIES = (
@@ -72,12 +72,20 @@ def _of_tensorflow() -> Finding:
 
 def _of_store(tracking: Tracking, project: Path) -> Finding:
     try:
-        store = open_store(tracking.uri, project, tracking.timeout_seconds)
+        found = prospect(tracking, project)
     except TrackingError as error:
         detail, _, fix = str(error).partition("; ")
         return Finding(AREA, "tracking store", State.broken, detail, fix)
-    where = str(store.database) if store.database else "a server that answers"
-    return Finding(AREA, "tracking store", State.ok, where)
+    detail = f"{found.where}, experiment {found.experiment}"
+    if not found.is_writable:
+        return Finding(
+            AREA, "tracking store", State.note, f"{detail}; it may be read, but not written to",
+            "to record runs, name another with tracking.uri=sqlite:///FILE",
+        )  # fmt: skip
+    if found.is_older:
+        detail += "; an older MLflow made it: the next run brings it up to the installed one, and keeps a copy"
+        return Finding(AREA, "tracking store", State.note, detail)
+    return Finding(AREA, "tracking store", State.ok, detail if found.is_made else f"{detail}; the first run makes it")
 
 
 def _of_disk(places: Iterable[Path]) -> Iterator[Finding]:

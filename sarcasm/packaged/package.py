@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import threading
 from collections.abc import Iterator, Mapping
@@ -16,6 +17,7 @@ from omegaconf.errors import OmegaConfBaseException
 from sarcasm.audio import SAMPLE_RATE
 from sarcasm.corpus import ShortClips
 from sarcasm.embeddings import Embedding, Network, Pool, means
+from sarcasm.embeddings.vggish import RELEASED_CHECKPOINT
 from sarcasm.errors import AudioError, PackageError, SarcasmError, WeightsError
 from sarcasm.features import Transform
 from sarcasm.files import hash_files
@@ -315,6 +317,12 @@ def _head(folder: Path) -> Head:
         raise PackageError(f"{folder} {error}; get the model anew") from error
 
 
+def _released(recorded: Path) -> Path:
+    """Where weights lie: as recorded, or in this project, where nothing is there any more; their hash is checked."""
+    is_there = any(recorded.parent.glob(f"{glob.escape(recorded.name)}*"))  # a checkpoint may be several files
+    return recorded if is_there or not RELEASED_CHECKPOINT.exists() else RELEASED_CHECKPOINT
+
+
 def _network(folder: Path, description: Description, embedding: Embedding, opened: ExitStack) -> Network:
     """The network, once it is sure that it is the one that the model was trained with; `opened` closes it."""
     weights = description.weights
@@ -322,7 +330,8 @@ def _network(folder: Path, description: Description, embedding: Embedding, opene
     if weights.kind is Kind.included:
         file = folder / WEIGHTS / Path(weights.path).name  # its name alone, so that no path leads out
     elif weights.kind is Kind.reference:
-        file = Path(os.environ.get(WEIGHTS_VARIABLE) or weights.path)
+        named = os.environ.get(WEIGHTS_VARIABLE)
+        file = Path(named) if named else _released(Path(weights.path))
     what_to_do = (
         f"put the weights there that it was trained with ({weights.fingerprint}), or name their file in the"
         f" environment's {WEIGHTS_VARIABLE}"

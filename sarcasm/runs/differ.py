@@ -110,6 +110,7 @@ def _environment(run: Recorded) -> dict[str, Any]:
     try:
         parts = dict(json.loads(run.text(ENVIRONMENT)))
         packages = dict(parts.pop("packages", {}))
+        parts.pop("project", None)  # where it lies is nothing of the machine
     except (ValueError, TypeError) as error:
         raise SarcasmError(f"{ENVIRONMENT} of run {run.run_id} ({run.run_name}) is damaged: {error}") from error
     return parts | {f"package {name}": version for name, version in packages.items()}

@@ -16,7 +16,7 @@ from sarcasm.tracking.recorded import Recorded, find_run, find_runs, runs_by_id
 from sarcasm.tracking.repair import Repaired, repair
 from sarcasm.tracking.run import Tracked, start
 from sarcasm.tracking.spool import Sent, sync
-from sarcasm.tracking.store import Store, open_store
+from sarcasm.tracking.store import Prospect, Store, open_store, prospect
 from sarcasm.tracking.sweeps import VARIED_VARIABLE, OpenSweep, open_sweep, sweep, sweep_key
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "OpenSweep",
     "Parts",
     "Past",
+    "Prospect",
     "Recorded",
     "Repaired",
     "Sent",
@@ -42,6 +43,7 @@ __all__ = [
     "open_store",
     "open_sweep",
     "past",
+    "prospect",
     "repair",
     "runs_by_id",
     "start",

@@ -14,7 +14,7 @@ from sarcasm.tracking.processes import end_orphans
 from sarcasm.tracking.recorded import ATTEMPT, NEWEST_FIRST, Recorded, search
 from sarcasm.tracking.run import ATTEMPT_VARIABLE, PARENT_VARIABLE
 from sarcasm.tracking.spool import run_id_of
-from sarcasm.tracking.store import Store, is_there, open_store, reach_store
+from sarcasm.tracking.store import Store, experiment_of, reach_store, read_store
 from sarcasm.tracking.sweeps import sweep_before
 
 MOST_PAST = 1_000
@@ -55,7 +55,7 @@ def earlier(options: Tracking, project: Path, identity: str, can_go_on: Callable
         return Earlier()
     try:
         with tracking_errors(store.uri, "look for earlier runs"):
-            return _earlier(store, options.experiment, identity, can_go_on)
+            return _earlier(store, store.experiment, identity, can_go_on)
     except TrackingError:
         if options.may_wait(store.is_server):
             return Earlier()  # it is about to be said when the run begins
@@ -104,14 +104,15 @@ def past(options: Tracking, project: Path, key: str) -> Past:
     Raises:
         TrackingError: the store cannot be read.
     """
-    if not is_there(options.uri, project):
+    store = read_store(options, project)
+    if store is None:
         return Past()
-    store = open_store(options.uri, project, options.timeout_seconds)
+    experiment = experiment_of(options, store)
     with tracking_errors(store.uri, "look for past runs"):
-        experiments = {store.experiment_id(options.experiment): options.experiment}
+        experiments = {store.experiment_id(experiment): experiment}
         finished = "attributes.status = 'FINISHED' and params.fold IS NULL and tags.sweep IS NULL"
         runs = list(search(store, experiments, finished, NEWEST_FIRST, MOST_PAST))
-    before = sweep_before(store, options.experiment, key)
+    before = sweep_before(store, experiment, key)
     jobs = before.children() if before else []
     return Past(
         tuple(run for run in runs if "probe" not in run.tags),

@@ -11,7 +11,7 @@ from sarcasm.errors import ConfigError, TrackingError
 from sarcasm.tracking.failures import tracking_errors, without_password
 from sarcasm.tracking.options import Tracking
 from sarcasm.tracking.recorded import Recorded, find_run
-from sarcasm.tracking.store import Store, open_store
+from sarcasm.tracking.store import Store, chosen, read_store
 
 MODEL = "model"
 """Where it is among a run's artifacts."""
@@ -67,7 +67,7 @@ def model_of_uri(options: Tracking, project: Path, uri: str, fold: str = "") -> 
     if fold:
         raise ConfigError(f"--fold: {uri} is one model; leave it out")
     if scheme in ("runs", "models") and rest:
-        with _downloaded(open_store(options.uri, project, options.timeout_seconds), uri) as folder:
+        with _downloaded(_store(options, project, uri), uri) as folder:
             yield folder
         return
     if not Path(uri).is_dir():
@@ -76,6 +76,15 @@ def model_of_uri(options: Tracking, project: Path, uri: str, fold: str = "") -> 
             " or the folder of a model"
         )
     yield Path(uri)
+
+
+def _store(options: Tracking, project: Path, uri: str) -> Store:
+    store = read_store(options, project)
+    if store is None:
+        raise TrackingError(
+            f"there is no model {uri} in {chosen(options.uri, project)}: no run has been recorded there yet"
+        )
+    return store
 
 
 def _fit(run: Recorded, fold: str) -> Recorded:
@@ -128,7 +137,7 @@ def _downloaded(store: Store, uri: str) -> Iterator[Path]:
         try:
             with tracking_errors(store.uri, f"fetch the model {uri}"):
                 place = _registered(store, uri) if uri.startswith("models:/") else uri
-                path = download_artifacts(artifact_uri=place, dst_path=aside, tracking_uri=store.uri)
+                path = download_artifacts(artifact_uri=place, dst_path=aside, tracking_uri=store.client.tracking_uri)
         except OSError as error:
             shown = without_password(store.uri)
             raise TrackingError(
@@ -139,9 +148,7 @@ def _downloaded(store: Store, uri: str) -> Iterator[Path]:
 
 def _registered(store: Store, uri: str) -> str:
     """Where a registered model lies; MLflow by itself would look into the registry of the whole process."""
-    from mlflow import MlflowClient
-
-    client = MlflowClient(store.uri, registry_uri=store.uri)
+    client = store.client
     name, at, alias = uri.removeprefix("models:/").partition("@")
     if at:
         found = client.get_model_version_by_alias(name, alias)

@@ -92,6 +92,15 @@ class Files:
         """Tell MLflow."""
         client.log_artifacts(run_id, self.folder, self.artifact_path or None)
 
+    def keep_in(self, artifact_uri: str, client: MlflowClient) -> None:
+        """Keep them at a place that is known; the client by itself remembers places by the run's id, which a copy of
+        the store has as well.
+        """
+        from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+
+        repository = get_artifact_repository(artifact_uri, tracking_uri=client.tracking_uri)
+        repository.log_artifacts(self.folder, self.artifact_path or None)
+
 
 @dataclass(frozen=True)
 class Input:

@@ -34,7 +34,8 @@ class Tracking:
         name: what this way of tracking is called.
         uri: sqlite:///FILE or http(s)://SERVER; empty takes MLFLOW_TRACKING_URI where it is set, else mlflow.db in the
             project.
-        experiment: the MLflow experiment that the run belongs to; made on first use.
+        experiment: the MLflow experiment that the run belongs to, made on first use; empty takes the one that
+            MLFLOW_EXPERIMENT_NAME or MLFLOW_EXPERIMENT_ID names where set, else "sarcasm".
         run_name: what the run is called; empty leaves the name to the caller.
         flush_metrics: metrics that are sent together at the latest.
         flush_seconds: seconds after which the next step sends what has gathered.
@@ -59,7 +60,7 @@ class Tracking:
         for name in ("flush_seconds", "timeout_seconds"):
             if not 0 < getattr(self, name) < float("inf"):
                 raise ConfigError(f"tracking.{name}={getattr(self, name)}: a number above 0 is needed")
-        if not self.experiment.strip():
+        if self.experiment.isspace():
             raise ConfigError("tracking.experiment is empty; give the experiment a name")
 
     @property

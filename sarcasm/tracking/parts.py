@@ -14,6 +14,7 @@ from pathlib import Path
 
 from sarcasm.tracking.failures import tracking_errors
 from sarcasm.tracking.recorded import ATTEMPT, Recorded
+from sarcasm.tracking.sqlite import path_of
 
 NESTED = """
     SELECT parent.value, runs.status, attempt.value FROM tags AS parent
@@ -48,7 +49,7 @@ def count_parts(runs: Sequence[Recorded]) -> dict[str, Parts]:
     if store.database is None:
         return {run.run_id: _counted(each.status for each in run.parts()) for run in runs}
     with tracking_errors(store.uri, "count nested runs"):
-        found = _nested(store.database, parents)
+        found = _nested(path_of(store.client.tracking_uri), parents)  # a copy, where that is read
     return {run_id: _counted(statuses) for run_id, statuses in found.items()}
 
 

@@ -87,6 +87,18 @@ def is_gone(tags: Mapping[str, str]) -> bool:
     return not is_alive(pid) or tags.get(STARTED, "") != _started(pid)
 
 
+def is_live(tags: Mapping[str, str]) -> bool:
+    """Whether the process that a run's tags name is at work, as far as can be told: one of this machine is there, one
+    of another has given a sign of life lately.
+    """
+    here = this_process()
+    if not tags.get(PID, "").isdigit() or is_gone(tags):
+        return False
+    if (tags.get(HOST), tags.get(NAMESPACE), tags.get(BOOT, here.boot)) == (here.host, here.namespace, here.boot):
+        return True
+    return HEARTBEAT in tags and seconds_silent(tags) < SILENT_SECONDS
+
+
 def seconds_silent(tags: Mapping[str, str]) -> float:
     """Seconds since a run's last heartbeat; 0 where it has none."""
     try:

@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from sarcasm.tracking.failures import one_line, tracking_errors, without_passwor
 from sarcasm.tracking.operations import LONGEST_PARAM
 from sarcasm.tracking.options import Tracking
 from sarcasm.tracking.processes import is_gone
-from sarcasm.tracking.store import Store, open_store
+from sarcasm.tracking.store import Store, chosen, read_store
 
 FEWEST_CHARACTERS = 4
 """Of an id that is cut short."""
@@ -27,6 +28,8 @@ MOST_NAMED = 10
 """Runs of one name that are told apart in an error."""
 PAGE = 1_000
 """Runs that a store is asked for at a time; a server gives no more than 50,000."""
+ENVIRONMENT = "environment.json"
+"""Artifact: the machine, and where the project lay on it."""
 ATTEMPT = "sweep.attempt"
 """Tag of a sweep and of its jobs: which call of it is the last, and which a job belongs to."""
 NOT_NESTED = "tags.`mlflow.parentRunId` IS NULL"
@@ -132,6 +135,14 @@ class Recorded:
         options = self.options() if cut else {}
         return {**self.params, **{key: str(options[key]) for key in cut if key in options}}
 
+    @cached_property
+    def project(self) -> str:
+        """Where the project lay when it was made; empty where it does not say, as runs of earlier versions."""
+        try:
+            return str(json.loads(self.text(ENVIRONMENT))["project"])
+        except (TrackingError, ValueError, KeyError, TypeError):
+            return ""
+
     def history(self, metric: str) -> list[float]:
         """The values of a metric in the order of steps."""
         with tracking_errors(self.store.uri, f"read {metric} of run {self.run_id}"):
@@ -168,7 +179,11 @@ def find_run(options: Tracking, project: Path, word: str) -> Recorded:
     Raises:
         TrackingError: there is none, or several.
     """
-    store = open_store(options.uri, project, options.timeout_seconds)
+    store = read_store(options, project)
+    if store is None:
+        raise TrackingError(
+            f"there is no run {word} in {chosen(options.uri, project)}: no run has been recorded there yet"
+        )
     shown = without_password(store.uri)
     with tracking_errors(store.uri, f"look for the run {word}"):
         experiments = _experiments(store)
@@ -205,7 +220,9 @@ def find_runs(
         ConfigError: the filter is none.
         TrackingError: the store fails.
     """
-    store = open_store(options.uri, project, options.timeout_seconds)
+    store = read_store(options, project)
+    if store is None:
+        return []
     # MLflow joins what it is asked for by "and", and knows nothing else.
     asked = [f"attributes.status = '{status}'" if status else "", "" if with_nested else NOT_NESTED, where]
     order = f"metrics.`{sort_by}` DESC" if sort_by else NEWEST_FIRST

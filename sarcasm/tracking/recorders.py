@@ -17,8 +17,9 @@ from typing import Protocol
 from sarcasm.errors import TrackingError
 from sarcasm.tracking.failures import is_locked, is_refusal, tracking_errors
 from sarcasm.tracking.metrics import PATIENCE, append_to_sqlite
-from sarcasm.tracking.operations import Batch, Begin, End, Operation
+from sarcasm.tracking.operations import Batch, Begin, End, Files, Operation
 from sarcasm.tracking.spool import Entry, address
+from sarcasm.tracking.sqlite import look_beside
 from sarcasm.tracking.store import Store
 
 LOCKED_SECONDS = 120.0
@@ -95,17 +96,31 @@ class Direct:
 
     def _begin(self, begin: Begin) -> str:
         client = self._store.client
+        if self._store.database is not None:
+            # Again, because the folder may be known by another path elsewhere, as in a container.
+            look_beside(self._store.database, begin.run_id)
         if begin.run_id:
             begin.take_up(client)
+            self._artifact_uri = client.get_run(begin.run_id).info.artifact_uri
             return begin.run_id
         tags = {**begin.tags, **({"mlflow.parentRunId": begin.parent} if begin.parent else {})}
         run = client.create_run(
             self._store.experiment_id(begin.experiment), begin.started, tags, begin.run_name or None
         )
+        self._artifact_uri = run.info.artifact_uri
         return str(run.info.run_id)
 
     def _record(self, operation: Operation) -> None:
         database = self._store.database
+        if database is not None and not database.exists():
+            # SQLite would make an empty one, and MLflow the folders of artifacts.
+            raise TrackingError(
+                f"{database} is gone: it was moved or removed while run {self.run_id} was recorded; start it again from"
+                " where it lies now"
+            )
+        if isinstance(operation, Files):
+            operation.keep_in(self._artifact_uri, self._store.client)
+            return
         is_metrics = database is not None and isinstance(operation, Batch) and operation.metrics
         if is_metrics and append_to_sqlite(database, self.run_id, operation.metrics):  # type: ignore[union-attr,arg-type]
             operation = Batch((), operation.params, operation.tags)  # type: ignore[union-attr]

@@ -30,7 +30,7 @@ from sarcasm.tracking.operations import LONGEST_PARAM, LONGEST_TAG, Batch, Begin
 from sarcasm.tracking.options import Tracking
 from sarcasm.tracking.processes import BEAT_SECONDS, HEARTBEAT, end_orphans, this_process
 from sarcasm.tracking.processes import now as heartbeat
-from sarcasm.tracking.recorded import ATTEMPT, Recorded
+from sarcasm.tracking.recorded import ATTEMPT, ENVIRONMENT, Recorded
 from sarcasm.tracking.recorders import Direct, Recorder, Spooled
 from sarcasm.tracking.spool import Entry, n_left
 from sarcasm.tracking.store import Store, reach_store
@@ -76,7 +76,7 @@ def start(
         store = reach_store(options, project)
         if store.is_reached:
             with _may_wait(store, options), tracking_errors(store.uri, "record a run"):
-                end_orphans(store.client, store.experiment_id(options.experiment))
+                end_orphans(store.client, store.experiment_id(store.experiment))
             if store.is_server and (n := n_left(project)):
                 logger.info("%d runs wait in outputs/spool; send them with: sarcasm runs sync", n)
         own_tags = _source_tags(project) | {"environment.lock": lock_hash(project)}
@@ -84,7 +84,7 @@ def start(
             own_tags[ATTEMPT] = attempt
         own_tags |= dict(tags)
         begin = Begin(
-            options.experiment, options.run_name or run_name, _now(), own_tags, os.environ.get(PARENT_VARIABLE, ""),
+            store.experiment, options.run_name or run_name, _now(), own_tags, os.environ.get(PARENT_VARIABLE, ""),
             again,
         )  # fmt: skip
         with _recorded(store, options, project, begin, params) as tracked:
@@ -153,7 +153,7 @@ class Tracked:
     @property
     def where(self) -> str:
         """How to look at it: a command, or the run's address."""
-        return self._store.where(self._options.experiment, self.run_id)
+        return self._store.where(self._store.experiment, self.run_id)
 
     def recorded(self, metrics: Mapping[str, float]) -> Recorded:
         """The run as it will stand in the store once it has finished.
@@ -179,7 +179,7 @@ class Tracked:
         """
         again = self._earlier.nested.get(run_name, "")
         own_tags = {**_source_tags(self._project), **tags}
-        begin = Begin(self._options.experiment, run_name, _now(), own_tags, self.reference, again)
+        begin = Begin(self._store.experiment, run_name, _now(), own_tags, self.reference, again)
         return _recorded(self._store, self._options, self._project, begin, params, self._recorder)
 
     def log_step(self, step: int, metrics: Mapping[str, float]) -> None:
@@ -231,7 +231,7 @@ class Tracked:
         if overrides := tags.get("overrides"):
             self.log_json(json.loads(overrides), "overrides.json")
         commit = {"commit": tags.get(COMMIT, ""), "commit_is_dirty": tags.get(DIRTY) == "true"}
-        self.log_json(commit | environment(), "environment.json")
+        self.log_json(commit | {"project": str(self._project)} | environment(), ENVIRONMENT)
         if patch := uncommitted(self._project):
             self.log_text(patch, "uncommitted.patch")
 
@@ -318,7 +318,7 @@ class Tracked:
         said = f"{len(points)} metrics of run {self.run_id}"
         begin = replace(self._begin, tags={}, run_id=self.run_id)
         folders = (project, Path(tempfile.gettempdir()))
-        for folder in folders:
+        for folder in filter(Path.is_dir, folders):  # a project that was moved is not made again
             try:
                 entry = Entry.new(folder, self._store.uri, begin, [Batch(points), end])
             except OSError:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import glob
+import logging
 import os
 import sqlite3
 import time
@@ -19,21 +20,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sarcasm.errors import TrackingError
+from sarcasm.tracking.failures import ELSEWHERE
+from sarcasm.tracking.locations import ARTIFACTS, follow, mlflow_uri_of, write_beside
+from sarcasm.tracking.locations import uri_of as uri_of  # of which path_of is the inverse
 from sarcasm.tracking.processes import is_alive
+from sarcasm.tracking.revisions import WAIT_SECONDS, bring_up_to_date
 from sarcasm.tracking.runtime import load_mlflow, load_sqlite_store
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-PREFIX = "sqlite:///"
 LOCK_SECONDS = 120.0  # making the file takes three seconds; on a machine that is very busy, a few of them in a row
 POLL_SECONDS = 0.05
 
-
-def uri_of(database: Path) -> str:
-    """The uri of an SQLite file by its absolute path."""
-    # What SQLAlchemy would read as an escape or as the beginning of options.
-    return PREFIX + str(database).replace("%", "%25").replace("?", "%3F")
+logger = logging.getLogger(__name__)
 
 
 def path_of(uri: str) -> Path:
@@ -53,33 +53,75 @@ def path_of(uri: str) -> Path:
 
 
 def open_database(database: Path) -> MlflowClient:
-    """Make the file if there is none, and open it.
+    """Make the file if there is none, bring it up to the installed MLflow, and open it to record runs.
 
     Args:
         database: absolute path; its folder is made if needed.
 
     Raises:
-        TrackingError: another process does not let go of the lock.
+        TrackingError: another process does not let go of the lock, or see `bring_up_to_date`.
         Exception: whatever MLflow, SQLite and the system have to say of a file that cannot be used.
     """
-    mlflow = load_mlflow()
     load_sqlite_store()  # before the lock rather than under it
     database.parent.mkdir(parents=True, exist_ok=True)
-    if database.is_dir():
-        raise IsADirectoryError(
-            errno.EISDIR, os.strerror(errno.EISDIR), str(database)
-        )  # SQLite says only that it cannot open it
-    with _locked(database):
-        if not database.exists() or not database.stat().st_size:
+    refuse_others(database)
+    with locked(database):
+        if not is_made(database):
             build(database)
         # Asked directly, because MLflow tries ten times, for minutes, to open what cannot be opened.
-        with closing(sqlite3.connect(database, timeout=20)) as connection:
+        with closing(sqlite3.connect(database, timeout=WAIT_SECONDS)) as connection:
             connection.execute("BEGIN IMMEDIATE")
             connection.rollback()
-        # Under the lock as well: opening migrates a file that lacks tables of this version of MLflow.
-        # The model registry stands in the same file, or MLflow would look for it in its own default.
-        uri = uri_of(database)
-        return mlflow.MlflowClient(uri, registry_uri=uri)
+        bring_up_to_date(database)
+        # Under the lock as well: opening makes the tables of a file that lacks them.
+        client = client_of(database)
+        look_beside(database)
+        return client
+
+
+def look_beside(database: Path, run_id: str = "") -> None:
+    """Let a file look for its artifacts beside it, if it was moved or copied.
+
+    Args:
+        database: the file.
+        run_id: of a run that is about to be taken up, which writes there even if its artifacts were left behind.
+
+    Raises:
+        sqlite3.Error: it cannot be read or written to.
+    """
+    with closing(sqlite3.connect(database, timeout=WAIT_SECONDS)) as connection:
+        if n_runs := follow(connection, database.parent):
+            logger.info(
+                "the project was moved or copied: artifacts of %s are looked for in %s now",
+                "1 run" if n_runs == 1 else f"{n_runs} runs", database.parent / ARTIFACTS,
+            )  # fmt: skip
+        if run_id:
+            write_beside(connection, database.parent, run_id)
+
+
+def is_made(database: Path) -> bool:
+    """Whether anything is there: a first use that was cut short may have left an empty file."""
+    return database.exists() and (database.stat().st_size > 0 or not database.is_file())
+
+
+def client_of(database: Path) -> MlflowClient:
+    """MLflow's client of a file that is made."""
+    # The model registry stands in the same file, or MLflow would look for it in its own default.
+    uri = mlflow_uri_of(database)
+    return load_mlflow().MlflowClient(uri, registry_uri=uri)
+
+
+def refuse_others(database: Path) -> None:
+    """Raise where the path is not that of a file: SQLite says of a folder only that it cannot open it, and waits at a
+    pipe.
+
+    Raises:
+        OSError: what it is instead.
+    """
+    if database.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(database))
+    if database.exists() and not database.is_file():
+        raise OSError(f"it is a pipe, a socket or a device, not a file; move it away {ELSEWHERE}")
 
 
 def build(database: Path) -> None:
@@ -87,7 +129,7 @@ def build(database: Path) -> None:
     _sweep(database)
     aside = database.with_name(f".{database.name}.{os.getpid()}.tmp")
     try:
-        store = load_sqlite_store().SqlAlchemyStore(uri_of(aside), str(database.parent / "mlruns"))
+        store = load_sqlite_store().SqlAlchemyStore(mlflow_uri_of(aside), str(database.parent / "mlruns"))
         store.engine.dispose()
         # Readers and one writer do not wait for each other in this mode, which the file keeps; MLflow itself never sets
         # it.
@@ -112,7 +154,7 @@ def _remove(aside: Path) -> None:
 
 
 @contextmanager
-def _locked(database: Path) -> Iterator[None]:
+def locked(database: Path) -> Iterator[None]:
     """Hold the lock of a database; the system lets go of it when the process ends, however it ends."""
     path = database.with_name(f".{database.name}.lock")
     deadline = time.monotonic() + LOCK_SECONDS

@@ -7,27 +7,34 @@ hold: the file belongs on a local disk, not on a network file system; for many m
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
-import re
 import shlex
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sarcasm.errors import TrackingError, UnreachedError
 from sarcasm.tracking.failures import tracking_errors, without_password
+from sarcasm.tracking.locations import ARTIFACTS, KIND_TAG, PREFIX, folder_name, location_of, uri_of
 from sarcasm.tracking.options import Tracking
+from sarcasm.tracking.reading import may_be_written, read_database
 from sarcasm.tracking.runtime import load_mlflow
 from sarcasm.tracking.server import await_server
-from sarcasm.tracking.sqlite import PREFIX, open_database, path_of, uri_of
+from sarcasm.tracking.sqlite import is_made, open_database, path_of
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 FILE_NAME = "mlflow.db"
-KIND = {"mlflow.experimentKind": "custom_model_development"}
+EXPERIMENT = "sarcasm"
+"""The experiment of runs where neither the option nor the environment names one."""
+NAME_VARIABLE, ID_VARIABLE = "MLFLOW_EXPERIMENT_NAME", "MLFLOW_EXPERIMENT_ID"
+"""Environment variables of MLflow that name the experiment."""
+READ = "read runs"
+"""What reading is called in an error."""
+KIND = {KIND_TAG: "custom_model_development"}
 """Makes MLflow's page open on curves and scores instead of on traces of language models."""
 
 logger = logging.getLogger(__name__)
@@ -45,6 +52,7 @@ class Store:
         is_default: whether a bare `mlflow ui` in the project shows it.
         client: MLflow's client of it.
         is_reached: whether it answered when it was opened.
+        experiment: the name of the one that runs are recorded in; empty where it was opened for other ends.
         experiment_ids: name -> id of experiments that were asked for.
     """
 
@@ -53,6 +61,7 @@ class Store:
     is_default: bool
     client: MlflowClient
     is_reached: bool = True
+    experiment: str = ""
     experiment_ids: dict[str, str] = field(default_factory=dict, compare=False, repr=False)
 
     @property
@@ -113,9 +122,7 @@ class Store:
         if self.database is None:
             return None  # the server's choice
         # Given here, because MLflow's own default is the folder `mlruns` of whatever directory the process stands in.
-        folder = self.database.parent / "mlruns" / folder_name(experiment)
-        # A plain path is what MLflow itself would store, but it reads these three as parts of a uri.
-        return folder.as_uri() if set("%#?") & set(str(folder)) else str(folder)
+        return location_of(self.database.parent / ARTIFACTS / folder_name(experiment))
 
 
 def open_store(uri: str, project: Path, timeout_seconds: float) -> Store:
@@ -130,7 +137,30 @@ def open_store(uri: str, project: Path, timeout_seconds: float) -> Store:
     Raises:
         TrackingError: no such store, or it cannot be written to or reached; the message names the uri and what to do.
     """
-    default = Path(os.path.realpath(project / FILE_NAME))
+    return _open(uri, project, timeout_seconds, open_database, "record runs")
+
+
+def read_store(options: Tracking, project: Path) -> Store | None:
+    """Open a store to read runs, and nothing else: it need not be writable, and nothing is made.
+
+    Args:
+        options: which store, and how long to wait for a server.
+        project: the folder that holds train.py.
+
+    Returns:
+        None where it is a file that no run has made yet.
+
+    Raises:
+        TrackingError: no such store, or it cannot be read or reached; the message names the uri and what to do.
+    """
+    if not is_there(options.uri, project):
+        return None
+    return _open(options.uri, project, options.timeout_seconds, read_database, READ)
+
+
+def _open(
+    uri: str, project: Path, timeout_seconds: float, open_file: Callable[[Path], MlflowClient], doing: str
+) -> Store:
     uri = chosen(uri, project)
     if uri.startswith(("http://", "https://")):
         _be_patient_for(timeout_seconds)
@@ -139,19 +169,62 @@ def open_store(uri: str, project: Path, timeout_seconds: float) -> Store:
     _refuse_others(uri)
     database = path_of(uri)
     uri = uri_of(database)
-    with tracking_errors(uri, "record runs"):
-        return Store(uri, database, database == default, open_database(database))
+    with tracking_errors(uri, doing):
+        return Store(uri, database, database == _default(project), open_file(database))
+
+
+@dataclass(frozen=True)
+class Prospect:
+    """What a run would find.
+
+    Attributes:
+        where: the file, or that it is a server.
+        experiment: the name of the one that it would be recorded in.
+        is_made: whether the file is there, or the server answers.
+        is_writable: whether it may be written to, as far as can be told without trying.
+        is_older: whether an older MLflow made it, so that the run would bring it up to date.
+    """
+
+    where: str
+    experiment: str
+    is_made: bool = True
+    is_writable: bool = True
+    is_older: bool = False
+
+
+def prospect(options: Tracking, project: Path) -> Prospect:
+    """Look at the store that runs are to be recorded in; nothing is made or changed.
+
+    Raises:
+        TrackingError: see `read_store` and `experiment_of`.
+    """
+    store = read_store(options, project)
+    experiment = experiment_of(options, store)
+    if store is not None and store.database is None:
+        return Prospect("a server that answers", experiment)
+    database = path_of(chosen(options.uri, project))
+    places = (database, database.parent) if store else (next(each for each in database.parents if each.exists()),)
+    is_writable = all(map(may_be_written, places))
+    is_copied = store is not None and path_of(store.client.tracking_uri) != database
+    return Prospect(str(database), experiment, store is not None, is_writable, is_writable and is_copied)
 
 
 def chosen(uri: str, project: Path) -> str:
     """The uri that counts: the one that is given, or MLFLOW_TRACKING_URI, or the project's own file."""
-    return uri or os.environ.get("MLFLOW_TRACKING_URI", "") or uri_of(Path(os.path.realpath(project / FILE_NAME)))
+    return uri or os.environ.get("MLFLOW_TRACKING_URI", "") or uri_of(_default(project))
+
+
+def _default(project: Path) -> Path:
+    return Path(os.path.realpath(project / FILE_NAME))
 
 
 def is_there(uri: str, project: Path) -> bool:
     """Whether a store may hold anything: a server may, a file that is not made yet does not."""
     uri = chosen(uri, project)
-    return not uri.startswith(PREFIX) or path_of(uri).exists()
+    try:
+        return not uri.startswith(PREFIX) or is_made(path_of(uri))
+    except OSError:
+        return True  # opening it says why not
 
 
 def reach_store(options: Tracking, project: Path) -> Store:
@@ -161,7 +234,7 @@ def reach_store(options: Tracking, project: Path) -> Store:
         TrackingError: see `open_store`.
     """
     try:
-        return open_store(options.uri, project, options.timeout_seconds)
+        store = open_store(options.uri, project, options.timeout_seconds)
     except UnreachedError as error:
         if not options.may_wait(is_server=True):
             raise
@@ -169,13 +242,58 @@ def reach_store(options: Tracking, project: Path) -> Store:
             logger.warning("%s", error)
             _said.add(str(error))
         uri = chosen(options.uri, project)
-        return Store(uri, None, False, load_mlflow().MlflowClient(uri, registry_uri=uri), is_reached=False)
+        store = Store(uri, None, False, load_mlflow().MlflowClient(uri, registry_uri=uri), is_reached=False)
+    return replace(store, experiment=experiment_of(options, store))
 
 
-def folder_name(experiment: str) -> str:
-    """A folder name for an experiment: its name where that is safe as one, else made safe and told apart by a hash."""
-    safe = re.sub(r"[^\w.-]", "_", experiment, flags=re.ASCII).lstrip(".")[:100]
-    return safe if safe == experiment else f"{safe}-{hashlib.sha256(experiment.encode()).hexdigest()[:8]}"
+def experiment_of(options: Tracking, store: Store | None) -> str:
+    """The name of the experiment that runs are recorded in: the option's, or the environment's, or sarcasm's own.
+
+    Args:
+        options: of tracking.
+        store: where it is looked for by its id, as MLFLOW_EXPERIMENT_ID has it; None where it is not made yet.
+
+    Raises:
+        TrackingError: the environment names none that is there, or two.
+    """
+    name = options.experiment or os.environ.get(NAME_VARIABLE, "").strip()
+    number = "" if options.experiment else os.environ.get(ID_VARIABLE, "").strip()
+    if not number:
+        return name or EXPERIMENT
+    if store is not None and not store.is_reached:
+        if name:
+            return name
+        raise TrackingError(
+            f"{ID_VARIABLE}={number}: {without_password(store.uri)} does not answer, so the experiment's name is not"
+            f" known; give it with tracking.experiment or {NAME_VARIABLE}"
+        )
+    found = _experiment_named(store, number) if store else ""
+    if not found:
+        raise TrackingError(
+            f"{ID_VARIABLE}={number}: there is no such experiment in the store; unset it, or name one with"
+            " tracking.experiment"
+        )
+    if name and name != found:
+        raise TrackingError(
+            f"{NAME_VARIABLE}={name} and {ID_VARIABLE}={number} ({found}) name two experiments; unset one of them, or"
+            " name one with tracking.experiment"
+        )
+    return found
+
+
+def _experiment_named(store: Store, number: str) -> str:
+    """The name of an experiment by its id; empty where there is none."""
+    from mlflow.exceptions import MlflowException
+
+    with tracking_errors(store.uri, f"look for the experiment of {ID_VARIABLE}={number}"):
+        try:
+            return str(store.client.get_experiment(number).name)
+        except MlflowException as error:
+            if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+                raise
+            return ""
+        except ValueError:  # MLflow takes it for a number
+            return ""
 
 
 def _refuse_others(uri: str) -> None:

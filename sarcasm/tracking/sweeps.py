@@ -14,11 +14,13 @@ import hashlib
 import json
 import logging
 import os
+import tempfile
 import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TextIO
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -34,6 +36,7 @@ from sarcasm.tracking.metrics import Point
 from sarcasm.tracking.operations import Batch
 from sarcasm.tracking.options import Tracking
 from sarcasm.tracking.processes import HOST, PID, SILENT_SECONDS, end_orphans, seconds_silent
+from sarcasm.tracking.reading import may_be_written
 from sarcasm.tracking.recorded import ATTEMPT, NEWEST_FIRST, OLDEST_FIRST, Recorded, search
 from sarcasm.tracking.run import ATTEMPT_VARIABLE, PARENT_VARIABLE, Tracked, start
 from sarcasm.tracking.store import Store, reach_store
@@ -73,7 +76,7 @@ class OpenSweep:
         options: Tracking = OmegaConf.to_object(self.config.tracking)  # type: ignore[assignment]
         store = reach_store(options, PROJECT)
         with tracking_errors(store.uri, "gather the jobs of the sweep"):
-            experiments = {store.experiment_id(options.experiment): options.experiment}
+            experiments = {store.experiment_id(store.experiment): store.experiment}
             # A job whose process was killed in this very sweep.
             end_orphans(store.client, *experiments)
             wanted = f"tags.`{ATTEMPT}` = '{self.attempt}' and tags.`{SWEEP_TAG}` IS NULL"
@@ -189,7 +192,7 @@ def _begun(config: DictConfig, attempt: str) -> Iterator[Tracked]:
     # Two calls at once must not take up the same run.
     with _lock(key) as lock:
         store = reach_store(options, PROJECT)
-        again = sweep_before(store, options.experiment, key) if store.is_reached else None
+        again = sweep_before(store, store.experiment, key) if store.is_reached else None
         with start(
             options, PROJECT, run_name=f"sweep over {', '.join(varied)}" if varied else "sweep", params=overrides,
             tags=tags, again=again.run_id if again else "",
@@ -208,8 +211,11 @@ def _varied(overrides: Sequence[str]) -> list[str]:
 
 def _lock(key: str) -> TextIO:
     """Wait for the lock of a sweep; closing it lets go of it."""
-    path = PROJECT / "outputs" / f".sweep-{key[:16]}.lock"
-    path.parent.mkdir(exist_ok=True)
-    file = path.open("a", encoding="utf-8")
+    folder = PROJECT / "outputs"
+    with suppress(OSError):
+        folder.mkdir(exist_ok=True)
+    # A project may only be read, and what is swept be recorded elsewhere.
+    place = folder if may_be_written(folder) else Path(tempfile.gettempdir())
+    file = (place / f".sweep-{key[:16]}.lock").open("a", encoding="utf-8")
     fcntl.flock(file, fcntl.LOCK_EX)
     return file
