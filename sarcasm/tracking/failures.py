@@ -12,6 +12,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from sarcasm.addresses import by_proxy, without_password
 from sarcasm.errors import TrackingError
 
 ELSEWHERE = "or choose another place with tracking.uri"
@@ -73,8 +74,8 @@ def explain(error: BaseException, uri: str) -> str:
     message = str(error)
     for pattern, meaning in CAUSES:
         if re.search(pattern, message, re.IGNORECASE):
-            return meaning.replace("{uri}", without_password(uri))
-    return one_line(message or type(error).__name__)
+            return meaning.replace("{uri}", without_password(uri)) + by_proxy(uri)
+    return one_line(without_password(message) or type(error).__name__) + by_proxy(uri)
 
 
 @contextmanager
@@ -110,11 +111,6 @@ def one_line(message: str, longest: int = LONGEST) -> str:
     """The message without line breaks, cut after so many characters."""
     words = " ".join(message.split())
     return words if len(words) <= longest else f"{words[: longest - 4]} ..."
-
-
-def without_password(uri: str) -> str:
-    """The uri without the name and password that it may hold."""
-    return re.sub(r"(?<=://)[^/?#]*@", "", uri)  # not parsed, because what is wrong with it may be that it cannot be
 
 
 def _foreign_errors() -> tuple[type[Exception], ...]:

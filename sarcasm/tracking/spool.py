@@ -20,9 +20,10 @@ from functools import cache
 from itertools import count
 from pathlib import Path
 
+from sarcasm.addresses import without_password
 from sarcasm.errors import BusyError, TrackingError
 from sarcasm.files import lock
-from sarcasm.tracking.failures import one_line, tracking_errors, without_password
+from sarcasm.tracking.failures import one_line, tracking_errors
 from sarcasm.tracking.operations import Begin, End, Files, Operation, from_line, moved, to_line
 from sarcasm.tracking.options import Tracking
 from sarcasm.tracking.store import Store, open_store

@@ -16,8 +16,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sarcasm.addresses import without_password
 from sarcasm.errors import TrackingError, UnreachedError
-from sarcasm.tracking.failures import tracking_errors, without_password
+from sarcasm.tracking.failures import tracking_errors
 from sarcasm.tracking.options import Tracking
 from sarcasm.tracking.runtime import load_mlflow
 from sarcasm.tracking.server import await_server
@@ -185,7 +186,8 @@ def _refuse_others(uri: str) -> None:
             " sqlite:///mlflow.db, and bring old runs over with: mlflow migrate-filestore"
         )
     if not uri.startswith(PREFIX):
-        shown = without_password(uri)
+        # Where the scheme was forgotten too, a name and password may stand before the host all the same.
+        shown = without_password(uri if "://" in uri else uri.rpartition("@")[2])
         raise TrackingError(
             f"tracking store {shown}: give sqlite:///FILE, or the http(s):// address of an MLflow server"
         )
