@@ -317,8 +317,8 @@ def _failure(error: RequestException) -> _Failure:
     for kind, reason in lasting.items():
         if isinstance(error, kind):
             return _Failure(reason, tries=1)
-    reason = next((reason for kind, reason in passing.items() if isinstance(error, kind)), None)
-    return _Failure(reason or f"failed ({without_password(str(error))})")
+    said = f"failed ({without_password(str(error))})"
+    return _Failure(next((reason for kind, reason in passing.items() if isinstance(error, kind)), said))
 
 
 def _size(part: Path) -> int:

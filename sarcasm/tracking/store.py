@@ -12,15 +12,16 @@ import logging
 import os
 import re
 import shlex
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sarcasm.addresses import without_password
 from sarcasm.errors import TrackingError, UnreachedError
-from sarcasm.tracking.failures import tracking_errors
+from sarcasm.tracking.failures import is_refusal, tracking_errors
 from sarcasm.tracking.options import Tracking
-from sarcasm.tracking.runtime import load_mlflow
+from sarcasm.tracking.runtime import be_patient, load_mlflow
 from sarcasm.tracking.server import await_server
 from sarcasm.tracking.sqlite import PREFIX, open_database, path_of, uri_of
 
@@ -32,8 +33,12 @@ KIND = {"mlflow.experimentKind": "custom_model_development"}
 """Makes MLflow's page open on curves and scores instead of on traces of language models."""
 
 logger = logging.getLogger(__name__)
+SECONDS_UNASKED = 30.0
+"""That a server which failed is left alone, or each run of a sweep would wait for it."""
 _said: set[str] = set()
-"""What was said of servers that do not answer, which need not be said for each run."""
+"""What was said of servers that fail, which need not be said for each run."""
+_not_before: dict[str, float] = {}
+"""Address of a server that failed -> when it is asked again, by the monotonic clock."""
 
 
 @dataclass(frozen=True)
@@ -134,7 +139,7 @@ def open_store(uri: str, project: Path, timeout_seconds: float) -> Store:
     default = Path(os.path.realpath(project / FILE_NAME))
     uri = chosen(uri, project)
     if uri.startswith(("http://", "https://")):
-        _be_patient_for(timeout_seconds)
+        be_patient(timeout_seconds)
         await_server(uri, timeout_seconds)
         return Store(uri, None, False, load_mlflow().MlflowClient(uri, registry_uri=uri))
     _refuse_others(uri)
@@ -161,16 +166,33 @@ def reach_store(options: Tracking, project: Path) -> Store:
     Raises:
         TrackingError: see `open_store`.
     """
+    uri = chosen(options.uri, project)
+    is_unasked = options.may_wait(is_server=True) and time.monotonic() < _not_before.get(uri, 0.0)
     try:
-        return open_store(options.uri, project, options.timeout_seconds)
+        if not is_unasked:
+            return open_store(uri, project, options.timeout_seconds)
     except UnreachedError as error:
-        if not options.may_wait(is_server=True):
-            raise
-        if str(error) not in _said:
-            logger.warning("%s", error)
-            _said.add(str(error))
-        uri = chosen(options.uri, project)
-        return Store(uri, None, False, load_mlflow().MlflowClient(uri, registry_uri=uri), is_reached=False)
+        put_off(uri, options, error)
+    return Store(uri, None, False, load_mlflow().MlflowClient(uri, registry_uri=uri), is_reached=False)
+
+
+def put_off(uri: str, options: Tracking, error: TrackingError) -> None:
+    """Let what is recorded be told later to a server that fails now, and say so the first time.
+
+    Args:
+        uri: the store's.
+        options: whether it may be told later.
+        error: how it failed.
+
+    Raises:
+        TrackingError: the same, where it may not, or where the server will not change its mind.
+    """
+    if not options.may_wait(not uri.startswith(PREFIX)) or is_refusal(error):
+        raise error
+    if str(error) not in _said:
+        logger.warning("%s (the run goes on; what it records is kept and sent later)", error)
+        _said.add(str(error))
+    _not_before[uri] = time.monotonic() + SECONDS_UNASKED
 
 
 def folder_name(experiment: str) -> str:
@@ -191,10 +213,3 @@ def _refuse_others(uri: str) -> None:
         raise TrackingError(
             f"tracking store {shown}: give sqlite:///FILE, or the http(s):// address of an MLflow server"
         )
-
-
-def _be_patient_for(timeout_seconds: float) -> None:
-    # MLflow by itself tries for minutes. These stand for every request of the process, unless the user has set them.
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", str(max(1, round(timeout_seconds))))
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR", "1")
