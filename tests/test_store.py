@@ -113,11 +113,18 @@ def test_where_to_look_is_a_command_that_shows_the_store(
     tracked_project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opened = open_here(project=tracked_project)
-    assert opened.where("1", "abc") == f"mlflow ui --backend-store-uri sqlite:///{tracked_project}/mlflow.db"
+    link = "http://127.0.0.1:5000/#/experiments/1/runs?workflowType=machine_learning"
+    opened.experiment_id("sarcasm")
+    assert (
+        opened.where("sarcasm", "abc")
+        == f"mlflow ui --backend-store-uri sqlite:///{tracked_project}/mlflow.db, then {link}"
+    )
     monkeypatch.chdir(tracked_project)
-    assert opened.where("1", "abc") == "make ui, or mlflow ui"
-    server = store.Store("http://anna:secret@tracking.example:5000/", None, False, opened.client)
-    assert server.where("1", "abc") == "http://tracking.example:5000/#/experiments/1/runs/abc"
+    assert opened.where("sarcasm", "abc") == f"make ui, then {link}"
+    server = store.Store("http://tracking.example:5000/", None, False, opened.client)
+    page = "http://tracking.example:5000"
+    assert server.where("sarcasm", "abc") == f"{page}/#/experiments/1/runs/abc?workflowType=machine_learning"
+    assert server.where("sarcasm", "spool:ab") == f"{page}, once sarcasm runs sync has sent it"
 
 
 def test_a_path_with_what_uris_escape_works(tmp_path: Path, made_database: Path, own_environment: None) -> None:

@@ -873,7 +873,10 @@ def test_a_server_keeps_runs_and_one_that_goes_away_loses_no_metric(
         tracked.log_dataset("smoke", "sha256:ab", "data", 3)
     client = open_store(uri, tmp_path, 5.0).client
     kept = client.get_run(tracked.run_id)
-    assert tracked.where == f"{uri}/#/experiments/{kept.info.experiment_id}/runs/{tracked.run_id}"
+    assert (
+        tracked.where
+        == f"{uri}/#/experiments/{kept.info.experiment_id}/runs/{tracked.run_id}?workflowType=machine_learning"
+    )
     assert (kept.info.status, kept.data.params) == ("FINISHED", {key: str(value) for key, value in params.items()})
     assert kept.data.tags["a"] == "b"
     assert math.isnan(kept.data.metrics["nan"])

@@ -20,6 +20,8 @@ from typing import TYPE_CHECKING
 from sarcasm.addresses import without_password
 from sarcasm.errors import TrackingError, UnreachedError
 from sarcasm.tracking.failures import is_refusal, tracking_errors
+from sarcasm.tracking.links import BY_DEFAULT, link_to_run, link_to_runs
+from sarcasm.tracking.operations import SPOOLED
 from sarcasm.tracking.options import Tracking
 from sarcasm.tracking.runtime import be_patient, load_mlflow
 from sarcasm.tracking.server import await_server
@@ -102,18 +104,26 @@ class Store:
         """The page of a run on the server; empty where the store is a file."""
         if self.database is not None:
             return ""
-        return f"{without_password(self.uri).rstrip('/')}/#/experiments/{experiment_id}/runs/{run_id}"
+        return link_to_run(without_password(self.uri), experiment_id, run_id)
 
     def where(self, experiment: str, run_id: str) -> str:
-        """How to look at a run: a command that opens MLflow's page, or the run's address on the server."""
+        """How to look at a run: a command that serves MLflow's page, and the link to the runs there; or the run's page
+        on the server.
+        """
+        page = BY_DEFAULT if self.database else without_password(self.uri).rstrip("/")
+        if run_id.startswith(SPOOLED):  # a server is not asked for what it was never told
+            return f"{page}, once sarcasm runs sync has sent it"
+        try:
+            experiment_id = self.experiment_id(experiment)
+        except TrackingError:
+            link = page
+        else:
+            link = link_to_runs(page, experiment_id) if self.database else self.address(experiment_id, run_id)
         if self.database is None:
-            try:
-                return self.address(self.experiment_id(experiment), run_id)
-            except TrackingError:
-                return f"{without_password(self.uri).rstrip('/')}, once sarcasm runs sync has sent it"
-        if self.is_default and self.database.parent == Path.cwd():
-            return "make ui, or mlflow ui"  # by itself it looks for mlflow.db where it is started
-        return f"mlflow ui --backend-store-uri {shlex.quote(self.uri)}"
+            return link
+        is_here = self.is_default and self.database.parent == Path.cwd()
+        command = "make ui" if is_here else f"mlflow ui --backend-store-uri {shlex.quote(self.uri)}"
+        return f"{command}, then {link}"
 
     def _artifact_location(self, experiment: str) -> str | None:
         if self.database is None:
@@ -151,7 +161,12 @@ def open_store(uri: str, project: Path, timeout_seconds: float) -> Store:
 
 def chosen(uri: str, project: Path) -> str:
     """The uri that counts: the one that is given, or MLFLOW_TRACKING_URI, or the project's own file."""
-    return uri or os.environ.get("MLFLOW_TRACKING_URI", "") or uri_of(Path(os.path.realpath(project / FILE_NAME)))
+    return uri or os.environ.get("MLFLOW_TRACKING_URI", "") or default_uri(project)
+
+
+def default_uri(project: Path) -> str:
+    """The uri of the project's own file."""
+    return uri_of(Path(os.path.realpath(project / FILE_NAME)))
 
 
 def is_there(uri: str, project: Path) -> bool:
