@@ -443,6 +443,69 @@ def test_an_address_that_is_none_is_named(uri: str, own_environment: None) -> No
 
 
 @pytest.mark.parametrize(
+    "uri",
+    [
+        "http://anna:secret@host:5000", "http://secret@host:5000", "http://anna:1/secret@host:5000",
+        "http://anna%3Asecret%40host:5000", "http://anna:se cret@host:5000",
+    ],
+)  # fmt: skip
+def test_a_password_in_the_address_of_a_server_is_refused(
+    uri: str, tmp_path: Path, own_environment: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = (
+        "tracking server http://host:5000: its address holds a name or a password, which would be recorded; leave them"
+        " out, and set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"
+    )
+    assert refusal(uri) == said
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    assert refusal("") == said
+
+
+@pytest.mark.parametrize(("end", "what"), [("?token=secret", "?"), ("#secret", "#"), ("/#/experiments/1?a=b", "#")])
+def test_an_address_with_more_than_the_server_is_refused(end: str, what: str, own_environment: None) -> None:
+    shown = "http://host:5000" + end.partition(what)[0]
+    assert refusal(f"http://host:5000{end}") == (
+        f"tracking server {shown}: give the address alone, without what follows the {what}; a token belongs into"
+        " MLFLOW_TRACKING_TOKEN"
+    )
+
+
+@pytest.mark.parametrize("uri", ["anna:secret@host:5000", "http:/anna:secret@host:5000", "htp://anna:secret@host:5000"])
+def test_a_mistyped_address_is_shown_without_its_password(uri: str, own_environment: None) -> None:
+    assert "secret" not in refusal(uri)
+    assert "host:5000" in refusal(uri)
+
+
+def test_a_server_of_this_machine_is_asked_past_the_proxy(own_environment: None) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        os.environ["HTTP_PROXY"] = os.environ["ALL_PROXY"] = f"http://127.0.0.1:{taken.getsockname()[1]}"
+    with answering(404) as uri:
+        opened = open_here(uri)
+        with pytest.raises(TrackingError) as raised:
+            opened.experiment_id("sarcasm")
+    assert str(raised.value).endswith(": what answers there is no MLflow server; look at tracking.uri")
+
+
+def test_a_proxy_before_a_server_that_does_not_answer_is_named(own_environment: None) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        os.environ["HTTP_PROXY"] = f"http://127.0.0.1:{taken.getsockname()[1]}"
+    assert refusal("http://tracking.example") == (
+        f"tracking server http://tracking.example does not answer (connection refused); start it {ELSEWHERE} (asked"
+        " through the proxy of HTTP_PROXY; if it needs none, add tracking.example to NO_PROXY)"
+    )
+    with answering(503) as proxy:
+        os.environ["HTTP_PROXY"] = proxy
+        os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] = "0"
+        opened = open_here("http://tracking.example")
+        with pytest.raises(TrackingError) as raised:
+            opened.experiment_id("sarcasm")
+    assert str(raised.value) == (
+        "cannot open the experiment sarcasm in http://tracking.example: the server fails; look at its log (asked"
+        " through the proxy of HTTP_PROXY; if it needs none, add tracking.example to NO_PROXY)"
+    )
+
+
+@pytest.mark.parametrize(
     ("status", "why"),
     [
         (
