@@ -9,6 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sarcasm.addresses import ask_directly, by_proxy, is_of_this_machine, without_password
+from sarcasm.console import print_error
+from sarcasm.explain import wrong_sweep
 
 
 @pytest.mark.parametrize(
@@ -92,3 +94,29 @@ def test_a_proxy_in_between_is_named(variable: str, address: str, named: str, mo
     assert by_proxy(address) == f" (asked through the proxy of {named}; if it needs none, add there to NO_PROXY)"
     monkeypatch.setenv("NO_PROXY", "there")
     assert by_proxy(address) == ""
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ("tracking.uri=http://anna:secret@host", "tracking.uri=http://host"),
+        ("tracking.uri=sqlite:///a.db,http://anna:secret@host", "tracking.uri=sqlite:///a.db,http://host"),
+        ("tracking.uri=anna:secret@host", "tracking.uri=host"),
+        ("++tracking.uri=http://host?token=secret", "++tracking.uri=http://host?token=***"),
+        ("+hydra.storage=postgresql://anna:secret@host/db", "+hydra.storage=postgresql://host/db"),
+    ],
+)
+def test_a_sweep_with_a_secret_is_refused_before_hydra_keeps_its_command_line(given: str, shown: str) -> None:
+    assert wrong_sweep(["-m", "seed=1,2", given]) == (
+        f"{shown}: a password or token in an address would be recorded; leave it out, and set MLFLOW_TRACKING_USERNAME"
+        " and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"
+    )
+
+
+def test_a_sweep_on_a_file_with_an_at_in_its_path_is_none_of_them() -> None:
+    assert wrong_sweep(["-m", "seed=1,2", "tracking.uri=sqlite:////home/a@b/c:d@e/mlflow.db"]) is None
+
+
+def test_no_error_shows_a_password(capsys: pytest.CaptureFixture[str]) -> None:
+    print_error("tracking.urii=http://anna:secret@host: there is no such option")
+    assert capsys.readouterr().err == "error: tracking.urii=http://host: there is no such option\n"

@@ -24,7 +24,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sarcasm.errors import TrackingError
-from sarcasm.tracking import Terminated, open_store, store
+from sarcasm.tracking import Terminated, open_store, page, store
 from sarcasm.tracking.failures import explain, without_password
 from sarcasm.tracking.sqlite import path_of, uri_of
 from tests.tracking_fixtures import files_of_at_most
@@ -125,6 +125,20 @@ def test_where_to_look_is_a_command_that_shows_the_store(
     page = "http://tracking.example:5000"
     assert server.where("sarcasm", "abc") == f"{page}/#/experiments/1/runs/abc?workflowType=machine_learning"
     assert server.where("sarcasm", "spool:ab") == f"{page}, once sarcasm runs sync has sent it"
+
+
+def test_make_ui_says_by_which_link_the_runs_are_shown(tracked_project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(page, "PROJECT", tracked_project)
+    assert page.lines("http://127.0.0.1:5001") == [
+        "No run is recorded yet; python train.py makes one. The page: http://127.0.0.1:5001"
+    ]
+    opened = open_here(project=tracked_project)
+    made = opened.experiment_id("empty"), opened.experiment_id("sarcasm")
+    opened.client.create_run(made[1])
+    assert page.lines("http://127.0.0.1:5001") == [
+        "Runs of the experiment 'sarcasm':"
+        f" http://127.0.0.1:5001/#/experiments/{made[1]}/runs?workflowType=machine_learning"
+    ]
 
 
 def test_a_path_with_what_uris_escape_works(tmp_path: Path, made_database: Path, own_environment: None) -> None:
