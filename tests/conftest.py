@@ -38,11 +38,12 @@ def embeddings_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture(scope="session", autouse=True)
-def no_proxy() -> None:
+@pytest.fixture(autouse=True)
+def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     """Servers of tests are on this machine, whatever proxy the developer's environment names."""
-    for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
-        del os.environ[name]
+    named = {name for name in os.environ if name.lower().endswith("_proxy")}
+    for name in named | {"no_proxy", "NO_PROXY"}:
+        monkeypatch.setenv(name, "")
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Iterator
 from email.utils import format_datetime
+from importlib.util import find_spec
 from itertools import count, pairwise
 from pathlib import Path
 
@@ -680,6 +681,42 @@ def test_a_password_in_an_address_is_not_shown(caller):
     message = caller.complaint("http://me:secret@127.0.0.1:9/file.bin")
     assert "http://127.0.0.1:9/file.bin cannot be reached" in message
     assert "secret" not in message + "".join(caller.notes)
+
+
+@pytest.fixture
+def proxied(monkeypatch) -> None:
+    """A proxy that is not there."""
+    for name in ("HTTP_PROXY", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+
+
+@pytest.mark.usefixtures("proxied")
+def test_a_mirror_on_this_machine_is_asked_past_the_proxy(server, caller):
+    caller.fetch(url_of(server), sha256=DIGEST)
+    assert caller.target.read_bytes() == CONTENT
+
+
+@pytest.mark.usefixtures("proxied")
+def test_a_proxy_that_fails_is_named_and_no_token_is_shown(caller):
+    assert caller.complaint("http://me:secret@mirror.example/file.bin?token=secret") == (
+        f"{NAME}: http://mirror.example/file.bin?token=*** cannot be reached, or cut the connection (the last of 8 tries)"
+        " (asked through the proxy of HTTP_PROXY; if it needs none, add mirror.example to NO_PROXY); try again later"
+        " (what is there is continued), or name another place with source.thing.url=URL_OR_FILE"
+    )
+
+
+@pytest.mark.skipif(find_spec("socks") is not None, reason="requests knows SOCKS proxies here")
+def test_a_proxy_that_requests_does_not_know_is_named(caller, monkeypatch):
+    monkeypatch.setenv("ALL_PROXY", "socks5://127.0.0.1:9")
+    message = caller.complaint("http://mirror.example/file.bin")
+    assert "http://mirror.example/file.bin cannot be asked, as requests by itself knows no SOCKS proxy" in message
+    assert "(asked through the proxy of ALL_PROXY; if it needs none, add mirror.example to NO_PROXY)" in message
+
+
+def test_a_wrong_address_is_shown_without_its_password():
+    with pytest.raises(ConfigError) as raised:
+        Source("thing", "ftp://me:secret@mirror.example/file.bin", None, None, None)
+    assert "source.thing.url=ftp://mirror.example/file.bin: " in str(raised.value)
 
 
 def test_a_source_without_an_address_says_so(caller):
