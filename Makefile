@@ -65,7 +65,7 @@ docs-serve: docs  ## the same, on http://127.0.0.1:8000 (PORT=...)
 	$(BIN)/python -m http.server --directory site --bind 127.0.0.1 $(if $(filter file,$(origin PORT)),8000,$(PORT))
 
 ui: $(VENV)/.installed  ## MLflow's page on http://127.0.0.1:5000 (PORT=...)
-	$(BIN)/python -m sarcasm.cli runs repair tracking.uri=sqlite:///mlflow.db > /dev/null  # brings mlflow.db up to where it lies and to the MLflow that is installed
+	@$(BIN)/python -m sarcasm.tracking.page $(PORT)
 	MLFLOW_DISABLE_TELEMETRY=true MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false $(BIN)/python -m mlflow ui --workers 1 --host 127.0.0.1 --port $(PORT)
 
 lock:  ## pin every dependency anew (needs uv)

@@ -24,6 +24,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from sarcasm import compare
 from sarcasm import help as help_page
+from sarcasm.addresses import without_password
 from sarcasm.errors import ConfigError, SarcasmError
 from sarcasm.explain import explain, is_planned, wrong_sweep
 from sarcasm.plan import plan
@@ -223,8 +224,8 @@ def _is_from_hydra(error: BaseException) -> bool:
 
 
 def print_error(message: str) -> None:
-    """One line on stderr."""
-    print(f"error: {' '.join(message.split())}", file=sys.stderr)  # noqa: T201
+    """One line on stderr, whatever address stands in it without its password."""
+    print(f"error: {' '.join(without_password(message).split())}", file=sys.stderr)  # noqa: T201
 
 
 @contextmanager

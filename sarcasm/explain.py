@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
+from itertools import chain
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import ChoiceSweep, Override
@@ -16,6 +17,7 @@ from hydra.errors import HydraException, OverrideParseException
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError
 
 from sarcasm import help as help_page
+from sarcasm.addresses import without_password
 from sarcasm.config import did_you_mean, known_keys
 
 MULTIRUN = ("-m", "--multirun")
@@ -45,7 +47,8 @@ def wrong_sweep(arguments: Sequence[str]) -> str | None:
     """What is wrong with a sweep's choices, before Hydra begins it; None where nothing is, or it is no sweep."""
     if not set(MULTIRUN) & set(arguments):
         return None
-    return next(_not_installed(arguments), None) or next(_wrong_overrides(arguments, "config"), None)
+    wrong = (_not_installed(arguments), _with_password(arguments), _wrong_overrides(arguments, "config"))
+    return next(chain(*wrong), None)
 
 
 def is_planned(arguments: Sequence[str]) -> bool:
@@ -58,6 +61,20 @@ def _not_installed(arguments: Sequence[str]) -> Iterator[str]:
     for argument in arguments:
         if (package := NEEDS.get(argument)) and not find_spec(package):
             yield f"{argument}: {package} is not installed; install it with pip install -e '.[{package}]'"
+
+
+def _with_password(arguments: Sequence[str]) -> Iterator[str]:
+    """A job refuses one by itself, but Hydra keeps a sweep's command line in multirun/ before that."""
+    for argument in arguments:
+        name, is_uri, uri = argument.partition("tracking.uri=")
+        shown = without_password(argument)
+        if is_uri and not uri.startswith("sqlite:"):
+            shown = f"{name}{is_uri}{without_password(uri).rpartition('@')[2]}"
+        if shown != argument:
+            yield (
+                f"{shown}: a password or token in an address would be recorded; leave it out, and set"
+                " MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"
+            )
 
 
 def _wrong_overrides(arguments: Sequence[str], config: str) -> Iterator[str]:

@@ -37,7 +37,7 @@ EXAMPLES
   python train.py experiment=notebook_denoised              the notebook's third section
 """
 CLOSING = """\
-Look at the runs:  make ui, or mlflow ui in the project's folder
+Look at the runs:  make ui prints the link
 Tab completion:    eval "$(python train.py -sc install=bash)"
 Hydra's own help:  python train.py --hydra-help
 """

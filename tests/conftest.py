@@ -1,16 +1,18 @@
 """Fixtures that more than one test file uses: the command line, a table without a network, MUStARD-shaped folders."""
 
 import json
+import logging
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
+from hypothesis import HealthCheck, settings
 
 from sarcasm.corpus import Utterance
 from sarcasm.embeddings import Table
@@ -19,6 +21,10 @@ from sarcasm.splits.mustard import FOLDS_FILE
 
 FIXTURES = ("vggish", "tracking", "video", "server", "sweep", "package", "record")
 pytest_plugins = [f"tests.{kind}_fixtures" for kind in FIXTURES]
+
+# A machine that is busy with something else is no fault of what is tested.
+settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("unhurried")
 
 RunTrain = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -30,6 +36,23 @@ def embeddings_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "embeddings.db"
     os.environ["SARCASM_STORE"] = str(path)
     return path
+
+
+@pytest.fixture(autouse=True)
+def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Servers of tests are on this machine, whatever proxy the developer's environment names."""
+    named = {name for name in os.environ if name.lower().endswith("_proxy")}
+    for name in named | {"no_proxy", "NO_PROXY"}:
+        monkeypatch.setenv(name, "")
+
+
+@pytest.fixture
+def caplog(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
+    """What our own loggers say; those of libraries, and their threads, may say something at any time."""
+    of_ours = logging.Filter("sarcasm")
+    caplog.handler.addFilter(of_ours)
+    yield caplog
+    caplog.handler.removeFilter(of_ours)
 
 
 @pytest.fixture

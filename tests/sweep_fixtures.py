@@ -102,7 +102,7 @@ class Sweep:
 
     def wait_for(self, *names: str) -> None:
         """Return once files of these names are there."""
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + 300
         while not all((self.folder / name).exists() for name in names):
             assert time.monotonic() < deadline, sorted(path.name for path in self.folder.iterdir())
             time.sleep(0.1)
@@ -120,15 +120,15 @@ def sweep(tmp_path: Path) -> Iterator[Sweep]:
     assert not left
 
 
-def processes_in(folder: Path) -> list[int]:
-    """Processes whose working directory this is, as Linux gives them; those that end within a second do not count."""
-    for _ in range(20):
+def processes_in(folder: Path, ending_seconds: float = 30.0) -> list[int]:
+    """Processes whose working directory this is, as Linux gives them; those that are about to end do not count."""
+    deadline = time.monotonic() + ending_seconds
+    while True:
         found = []
         for each in Path("/proc").glob("[0-9]*"):
             with suppress(OSError):
                 if (each / "cwd").readlink() == folder:
                     found.append(int(each.name))
-        if not found:
-            break
+        if not found or time.monotonic() >= deadline:
+            return found
         time.sleep(0.1)
-    return found

@@ -247,4 +247,4 @@ def test_a_run_that_never_scored_has_no_predictions_and_no_losses(store):
 
 def test_reading_runs_loads_no_tensorflow():
     code = "import sys; from sarcasm import api; sys.exit('tensorflow' in sys.modules or 'mlflow' in sys.modules)"
-    subprocess.run([sys.executable, "-c", code], cwd=PROJECT, env=dict(os.environ), check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", code], cwd=PROJECT, env=dict(os.environ), check=True, timeout=300)

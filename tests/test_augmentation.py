@@ -223,7 +223,7 @@ def test_the_draws_for_a_clip_are_the_same_in_every_process():
     in_others = [
         subprocess.run(
             [sys.executable, "-c", program], cwd=PROJECT, env={**os.environ, "PYTHONHASHSEED": hash_seed},
-            capture_output=True, text=True, check=True, timeout=120,
+            capture_output=True, text=True, check=True, timeout=300,
         ).stdout
         for hash_seed in ("1", "2")
     ]  # fmt: skip

@@ -432,7 +432,7 @@ def test_a_full_disk_is_told(tmp_path, monkeypatch, free, state):
 
 def run_check(*words: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "sarcasm.cli", "check", *words]
-    return subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False, timeout=120)
+    return subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False, timeout=300)
 
 
 def options(folder: Path) -> list[str]:

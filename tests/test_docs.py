@@ -86,7 +86,7 @@ def test_every_train_command_composes(command):
         pytest.skip("an example of what docs/extending.md adds, run by test_extending.py")
     if "--help" in words:
         done = subprocess.run(
-            [sys.executable, "train.py", *words], cwd=PROJECT, capture_output=True, text=True, check=False, timeout=60
+            [sys.executable, "train.py", *words], cwd=PROJECT, capture_output=True, text=True, check=False, timeout=300
         )
         assert done.returncode == 0, done.stderr
         return
@@ -209,7 +209,7 @@ def run_sarcasm(*words: str) -> subprocess.CompletedProcess[str]:
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=300,
     )
 
 
@@ -217,7 +217,7 @@ def run_sarcasm(*words: str) -> subprocess.CompletedProcess[str]:
     "target", sorted({shlex.split(command)[1] for _, command in commands() if command.startswith("make ")})
 )
 def test_every_make_target_exists(target):
-    subprocess.run(["make", "--dry-run", target], cwd=PROJECT, capture_output=True, check=True, timeout=60)
+    subprocess.run(["make", "--dry-run", target], cwd=PROJECT, capture_output=True, check=True, timeout=300)
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)

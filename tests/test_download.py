@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Iterator
 from email.utils import format_datetime
+from importlib.util import find_spec
 from itertools import count, pairwise
 from pathlib import Path
 
@@ -457,10 +458,10 @@ def test_a_wrong_certificate_ends_it_and_a_connection_cut_while_it_is_encrypted_
 def test_a_pause_that_the_server_asks_for_is_kept(server, caller, monkeypatch, kind):
     slept: list[float] = []
     monkeypatch.setattr(time, "sleep", slept.append)
-    until = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=7)
-    server.will(NAME, status(429, Retry_After="7" if kind == "seconds" else format_datetime(until, usegmt=True)))
+    until = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=100)
+    server.will(NAME, status(429, Retry_After="100" if kind == "seconds" else format_datetime(until, usegmt=True)))
     caller.fetch(url_of(server))
-    assert any(5 <= seconds <= 7 for seconds in slept)
+    assert any(60 <= seconds <= 100 for seconds in slept)
     assert any("answered 429 Too Many Requests; trying again in" in note for note in caller.notes)
 
 
@@ -493,10 +494,10 @@ def far_east(monkeypatch) -> Iterator[None]:
 def test_a_date_is_greenwich_time_wherever_one_is(server, caller, monkeypatch, zone):
     slept: list[float] = []
     monkeypatch.setattr(time, "sleep", slept.append)
-    until = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=7)
+    until = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=100)
     server.will(NAME, status(503, Retry_After=f"{until:%a, %d %b %Y %H:%M:%S} {zone}"))
     caller.fetch(url_of(server))
-    assert any(5 <= seconds <= 7 for seconds in slept)
+    assert any(60 <= seconds <= 100 for seconds in slept)
 
 
 @pytest.mark.parametrize(
@@ -682,6 +683,42 @@ def test_a_password_in_an_address_is_not_shown(caller):
     assert "secret" not in message + "".join(caller.notes)
 
 
+@pytest.fixture
+def proxied(monkeypatch) -> None:
+    """A proxy that is not there."""
+    for name in ("HTTP_PROXY", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+
+
+@pytest.mark.usefixtures("proxied")
+def test_a_mirror_on_this_machine_is_asked_past_the_proxy(server, caller):
+    caller.fetch(url_of(server), sha256=DIGEST)
+    assert caller.target.read_bytes() == CONTENT
+
+
+@pytest.mark.usefixtures("proxied")
+def test_a_proxy_that_fails_is_named_and_no_token_is_shown(caller):
+    assert caller.complaint("http://me:secret@mirror.example/file.bin?token=secret") == (
+        f"{NAME}: http://mirror.example/file.bin?token=*** cannot be reached, or cut the connection (the last of 8 tries)"
+        " (asked through the proxy of HTTP_PROXY; if it needs none, add mirror.example to NO_PROXY); try again later"
+        " (what is there is continued), or name another place with source.thing.url=URL_OR_FILE"
+    )
+
+
+@pytest.mark.skipif(find_spec("socks") is not None, reason="requests knows SOCKS proxies here")
+def test_a_proxy_that_requests_does_not_know_is_named(caller, monkeypatch):
+    monkeypatch.setenv("ALL_PROXY", "socks5://127.0.0.1:9")
+    message = caller.complaint("http://mirror.example/file.bin")
+    assert "http://mirror.example/file.bin cannot be asked, as requests by itself knows no SOCKS proxy" in message
+    assert "(asked through the proxy of ALL_PROXY; if it needs none, add mirror.example to NO_PROXY)" in message
+
+
+def test_a_wrong_address_is_shown_without_its_password():
+    with pytest.raises(ConfigError) as raised:
+        Source("thing", "ftp://me:secret@mirror.example/file.bin", None, None, None)
+    assert "source.thing.url=ftp://mirror.example/file.bin: " in str(raised.value)
+
+
 def test_a_source_without_an_address_says_so(caller):
     assert caller.complaint(None) == (
         "source.thing.url: there is no public address to fetch it from; name a file or folder of yours"
@@ -806,7 +843,7 @@ def test_killed_before_any_step_the_next_call_ends_as_if_nothing_had_been(server
 def test_killed_at_random_moments_it_is_taken_up(faulty_server, caller):
     content = np.random.default_rng(1).bytes(12_000_000)
     (faulty_server.folder / NAME).write_bytes(content)
-    faulty_server.pause_seconds = 0.003
+    faulty_server.pause_seconds = 0.01
     digest, part = hashlib.sha256(content).hexdigest(), part_of(caller.target)
     for more in np.random.default_rng(2).integers(1, 2_000_000, 5):
         enough = (part.stat().st_size if part.exists() else 0) + more

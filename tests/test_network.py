@@ -167,7 +167,7 @@ def run_python(script, *options, closing="", **environment):
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("TF_")}
     return subprocess.run(
         ["sh", "-c", f'exec "$@" {closing}', "sh", sys.executable, *options, "-c", script],
-        env=inherited | environment, capture_output=True, text=True, check=False, timeout=120,
+        env=inherited | environment, capture_output=True, text=True, check=False, timeout=300,
     )  # fmt: skip
 
 

@@ -138,7 +138,7 @@ def address(packaged_run: PackagedRun, tmp_path: Path) -> Iterator[str]:
         yield f"http://127.0.0.1:{port}/invocations"
     finally:
         os.killpg(process.pid, 15)
-        process.wait(timeout=60)
+        process.wait(timeout=300)
 
 
 def asked(address: str, content: object) -> tuple[int, dict[str, Any]]:

@@ -92,7 +92,7 @@ class Home:
         """Run it, and return what it prints."""
         done = subprocess.run(
             ["bash", "-euc", script], env=os.environ | self.environment, cwd=self.folder, user=self.user, check=False,
-            extra_groups=[] if self.user else None, capture_output=True, text=True, timeout=120,
+            extra_groups=[] if self.user else None, capture_output=True, text=True, timeout=300,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
         return done.stdout
@@ -237,7 +237,7 @@ def test_what_was_saved_comes_back(home: Home, server: MlflowServer, own_environ
 def test_a_database_that_is_up_to_date_stays_so(home: Home, server: MlflowServer) -> None:
     upgrade = script("mlflow db upgrade")
     done = subprocess.run(
-        ["bash", "-euc", upgrade], env=os.environ | home.environment, capture_output=True, text=True, check=False, timeout=120
+        ["bash", "-euc", upgrade], env=os.environ | home.environment, capture_output=True, text=True, check=False, timeout=300
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
 

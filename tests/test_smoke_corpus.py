@@ -215,7 +215,7 @@ print(corpus.is_made_up, corpus.fingerprint)
         subprocess.Popen([sys.executable, "-c", program], cwd=PROJECT, stdout=subprocess.PIPE, text=True)
         for _ in range(6)
     ]
-    said = [process.communicate(timeout=120)[0].strip() for process in processes]
+    said = [process.communicate(timeout=300)[0].strip() for process in processes]
     assert said == [f"True {corpus.fingerprint}"] * 6
     assert [process.returncode for process in processes] == [0] * 6
     assert content(tmp_path / "smoke") == content(directory)

@@ -66,7 +66,7 @@ def test_the_ffmpeg_program_gives_the_same(tmp_path, rate):
     video = write_video(tmp_path / "clip.mp4", np.stack([spoken, 0.3 * spoken]), rate)
     wav = tmp_path / "clip.wav"
     command = ["ffmpeg", "-v", "error", "-i", video, "-vn", "-ac", "1", "-ar", "16000", "-sample_fmt", "s16", wav]
-    subprocess.run(command, check=True, capture_output=True, timeout=60)
+    subprocess.run(command, check=True, capture_output=True, timeout=300)
     expected, _ = soundfile.read(wav, dtype="float32")
     sound = read(video).samples
     # Other versions of FFmpeg end a resampled stream some samples earlier or later.

@@ -18,11 +18,11 @@ from hypothesis import strategies as st
 from mlflow.exceptions import MlflowException
 
 from sarcasm.errors import BusyError, TrackingError
-from sarcasm.tracking import Tracked, Tracking, open_store, spool, start
+from sarcasm.tracking import Tracked, Tracking, open_store, spool, start, sync
 from sarcasm.tracking.metrics import Point
 from sarcasm.tracking.operations import Batch, Begin, End, Files, Input, from_line, to_line
 from sarcasm.tracking.store import Store
-from tests.tracking_fixtures import MlflowServer
+from tests.tracking_fixtures import Between, MlflowServer
 
 Options = Callable[..., Tracking]
 STEPS = 400
@@ -96,11 +96,10 @@ def test_a_server_that_is_down_at_the_start_is_told_when_it_is_back(
     assert tracked.run_id.startswith("spool:")
     assert caplog.messages[0] == (
         f"tracking server {mlflow_server.uri} does not answer (connection refused); start it or choose another place"
-        " with tracking.uri"
+        " with tracking.uri (the run goes on; what it records is kept and sent later)"
     )
-    assert caplog.messages[1].endswith("(the run goes on; what it records is kept and sent later)")
-    assert caplog.messages[2].endswith("2 runs wait in outputs/spool; send them with: sarcasm runs sync")
-    assert len(caplog.messages) == 3
+    assert caplog.messages[1].endswith("2 runs wait in outputs/spool; send them with: sarcasm runs sync")
+    assert len(caplog.messages) == 2
     entries = spool.waiting(tmp_path)
     mlflow_server.start()
     sent = [spool.send(entry, lambda uri: open_store(uri, tmp_path, 10.0)) for entry in entries]
@@ -131,7 +130,7 @@ def test_a_server_in_trouble_gets_the_same_in_the_end(
                 shutil.copy(made_database, mlflow_server.folder / "server.db")
             mlflow_server.start()
 
-    options = tracking(uri=mlflow_server.uri, timeout_seconds=20.0, flush_seconds=0.1)
+    options = tracking(uri=mlflow_server.uri, timeout_seconds=100.0, flush_seconds=0.1)
     tracked = record(options, tmp_path, disturb)
     assert spool.waiting(tmp_path) == []
     assert all_of(mlflow_server.uri, tmp_path) == undisturbed()
@@ -170,6 +169,76 @@ with start(options, Path(sys.argv[2]), run_name="killed", params={"a": 1}, tags=
     run = open_store(mlflow_server.uri, tmp_path, 10.0).client.get_run(sent.run_id)
     assert (run.info.status, run.data.metrics, run.data.params) == ("KILLED", {"train/loss": 1.0}, {"a": "1"})
     assert run.data.tags["error"] == "its process ended without a word; noticed when it was sent"
+
+
+@pytest.mark.parametrize(
+    ("mode", "why"),
+    [
+        ("silent", "tracking server {uri} does not answer (timed out); start it or choose another place with tracking.uri"),
+        ("failing", "cannot open the experiment sarcasm in {uri}: the server fails; look at its log"),
+    ],
+)  # fmt: skip
+def test_a_server_that_never_takes_anything_costs_a_line_and_its_time_and_another_gets_it_all(
+    between: Callable[..., Between], made_database: Path, tracking: Options, tmp_path: Path,
+    caplog: pytest.LogCaptureFixture, mode: str, why: str,
+) -> None:  # fmt: skip
+    server = between(mode=mode)
+    options = tracking(uri=server.uri, timeout_seconds=1.0, flush_seconds=60.0)
+    with start(options, tmp_path, run_name="whole", params={"a": 1}, tags={}) as tracked:
+        for number in range(6):
+            with tracked.child(f"part {number}", {"fold": str(number)}, {}) as part:
+                part.log_step(0, {"train/loss": 0.5})
+        tracked.log_text("kept", "a.txt")
+    assert tracked.where == f"{server.uri}, once sarcasm runs sync has sent it"
+    assert (
+        caplog.messages[0] == f"{why.format(uri=server.uri)} (the run goes on; what it records is kept and sent later)"
+    )
+    assert caplog.messages[1].endswith("; 7 runs wait in outputs/spool; send them with: sarcasm runs sync")
+    assert len(caplog.messages) == 2
+    # Each request that is not answered takes its time: they are few, however many runs there are.
+    assert mode == "failing" or server.n_asked <= 4
+
+    for entry in spool.waiting(tmp_path):
+        modes = {path.name: path.stat().st_mode & 0o777 for path in (entry, entry / spool.JOURNAL)}
+        assert modes == {entry.name: 0o700, spool.JOURNAL: 0o600}
+    shutil.copy(made_database, tmp_path / "mlflow.db")
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    sent = list(sync(tracking(uri=uri), tmp_path))
+    assert {(each.problem, each.uri) for each in sent} == {("", uri)}
+    everything = all_of(uri, tmp_path)
+    assert {each["status"] for each in everything.values()} == {"FINISHED"}
+    assert [everything[f"part {number}"]["metrics"] for number in range(6)] == [{"train/loss": [(0, "0.5")]}] * 6
+    assert {everything[f"part {number}"]["parent"] for number in range(6)} == {"whole"}
+    assert everything["whole"]["files"] == ["a.txt", "params.json"]
+
+
+def test_a_server_that_does_not_answer_is_waited_for_once_however_many_runs_wait(
+    between: Callable[..., Between], tracking: Options, tmp_path: Path
+) -> None:
+    server = between(mode="silent")
+    for number in range(3):
+        begin = Begin("sarcasm", f"run {number}", number, {})
+        spool.Entry.new(tmp_path, server.uri, begin, [End("FINISHED", 9)]).close(is_done=False)
+    problems = {each.problem for each in sync(tracking(timeout_seconds=0.2), tmp_path)}
+    assert problems == {
+        f"tracking server {server.uri} does not answer (timed out); start it or choose another place with tracking.uri"
+    }
+    assert server.n_asked <= 3  # times that it is asked before it is given up
+    assert len(spool.waiting(tmp_path)) == 3
+
+
+def test_an_entry_that_an_earlier_version_left_with_a_password_is_sent_without_it(tmp_path: Path) -> None:
+    entry = spool.Entry.new(tmp_path, "http://anna:secret@there", Begin("sarcasm", "one", 0, {}), [End("FINISHED", 1)])
+    entry.close(is_done=False)
+    entry.folder.chmod(0o755)
+    asked: list[str] = []
+
+    def open_of(uri: str) -> Store:
+        asked.append(uri)
+        return Store(uri, None, False, Client([]))  # type: ignore[arg-type]
+
+    assert spool.send(entry.folder, open_of).uri == "http://there"
+    assert asked == ["http://there"]
 
 
 # --- the order of things, with a store that is made up ------------------------------------------------------------------

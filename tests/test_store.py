@@ -24,7 +24,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sarcasm.errors import TrackingError
-from sarcasm.tracking import Terminated, Tracking, open_store, prospect, start, store
+from sarcasm.tracking import Terminated, Tracking, open_store, page, prospect, start, store
 from sarcasm.tracking.failures import explain, without_password
 from sarcasm.tracking.sqlite import path_of, uri_of
 from tests.tracking_fixtures import files_of_at_most, nobody
@@ -113,11 +113,32 @@ def test_where_to_look_is_a_command_that_shows_the_store(
     tracked_project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opened = open_here(project=tracked_project)
-    assert opened.where("1", "abc") == f"mlflow ui --backend-store-uri sqlite:///{tracked_project}/mlflow.db"
+    link = "http://127.0.0.1:5000/#/experiments/1/runs?workflowType=machine_learning"
+    opened.experiment_id("sarcasm")
+    assert (
+        opened.where("sarcasm", "abc")
+        == f"mlflow ui --backend-store-uri sqlite:///{tracked_project}/mlflow.db, then {link}"
+    )
     monkeypatch.chdir(tracked_project)
-    assert opened.where("1", "abc") == "make ui, or mlflow ui"
-    server = store.Store("http://anna:secret@tracking.example:5000/", None, False, opened.client)
-    assert server.where("1", "abc") == "http://tracking.example:5000/#/experiments/1/runs/abc"
+    assert opened.where("sarcasm", "abc") == f"make ui, then {link}"
+    server = store.Store("http://tracking.example:5000/", None, False, opened.client)
+    page = "http://tracking.example:5000"
+    assert server.where("sarcasm", "abc") == f"{page}/#/experiments/1/runs/abc?workflowType=machine_learning"
+    assert server.where("sarcasm", "spool:ab") == f"{page}, once sarcasm runs sync has sent it"
+
+
+def test_make_ui_says_by_which_link_the_runs_are_shown(tracked_project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(page, "PROJECT", tracked_project)
+    assert page.lines("http://127.0.0.1:5001") == [
+        "No run is recorded yet; python train.py makes one. The page: http://127.0.0.1:5001"
+    ]
+    opened = open_here(project=tracked_project)
+    made = opened.experiment_id("empty"), opened.experiment_id("sarcasm")
+    opened.client.create_run(made[1])
+    assert page.lines("http://127.0.0.1:5001") == [
+        "Runs of the experiment 'sarcasm':"
+        f" http://127.0.0.1:5001/#/experiments/{made[1]}/runs?workflowType=machine_learning"
+    ]
 
 
 def test_a_path_with_what_uris_escape_works(tmp_path: Path, made_database: Path, own_environment: None) -> None:
@@ -468,6 +489,69 @@ def test_a_server_that_is_not_there_is_named(own_environment: None) -> None:
 @pytest.mark.parametrize("uri", ["http://", "http://:5000", "https://host:port", "http://host:99999", "http://[::1"])
 def test_an_address_that_is_none_is_named(uri: str, own_environment: None) -> None:
     assert refusal(uri) == f"tracking server {uri}: not an address; give one such as http://localhost:5000"
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "http://anna:secret@host:5000", "http://secret@host:5000", "http://anna:1/secret@host:5000",
+        "http://anna%3Asecret%40host:5000", "http://anna:se cret@host:5000",
+    ],
+)  # fmt: skip
+def test_a_password_in_the_address_of_a_server_is_refused(
+    uri: str, tmp_path: Path, own_environment: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = (
+        "tracking server http://host:5000: its address holds a name or a password, which would be recorded; leave them"
+        " out, and set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"
+    )
+    assert refusal(uri) == said
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    assert refusal("") == said
+
+
+@pytest.mark.parametrize(("end", "what"), [("?token=secret", "?"), ("#secret", "#"), ("/#/experiments/1?a=b", "#")])
+def test_an_address_with_more_than_the_server_is_refused(end: str, what: str, own_environment: None) -> None:
+    shown = "http://host:5000" + end.partition(what)[0]
+    assert refusal(f"http://host:5000{end}") == (
+        f"tracking server {shown}: give the address alone, without what follows the {what}; a token belongs into"
+        " MLFLOW_TRACKING_TOKEN"
+    )
+
+
+@pytest.mark.parametrize("uri", ["anna:secret@host:5000", "http:/anna:secret@host:5000", "htp://anna:secret@host:5000"])
+def test_a_mistyped_address_is_shown_without_its_password(uri: str, own_environment: None) -> None:
+    assert "secret" not in refusal(uri)
+    assert "host:5000" in refusal(uri)
+
+
+def test_a_server_of_this_machine_is_asked_past_the_proxy(own_environment: None) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        os.environ["HTTP_PROXY"] = os.environ["ALL_PROXY"] = f"http://127.0.0.1:{taken.getsockname()[1]}"
+    with answering(404) as uri:
+        opened = open_here(uri)
+        with pytest.raises(TrackingError) as raised:
+            opened.experiment_id("sarcasm")
+    assert str(raised.value).endswith(": what answers there is no MLflow server; look at tracking.uri")
+
+
+def test_a_proxy_before_a_server_that_does_not_answer_is_named(own_environment: None) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        os.environ["HTTP_PROXY"] = f"http://127.0.0.1:{taken.getsockname()[1]}"
+    assert refusal("http://tracking.example") == (
+        f"tracking server http://tracking.example does not answer (connection refused); start it {ELSEWHERE} (asked"
+        " through the proxy of HTTP_PROXY; if it needs none, add tracking.example to NO_PROXY)"
+    )
+    with answering(503) as proxy:
+        os.environ["HTTP_PROXY"] = proxy
+        os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] = "0"
+        opened = open_here("http://tracking.example")
+        with pytest.raises(TrackingError) as raised:
+            opened.experiment_id("sarcasm")
+    assert str(raised.value) == (
+        "cannot open the experiment sarcasm in http://tracking.example: the server fails; look at its log (asked"
+        " through the proxy of HTTP_PROXY; if it needs none, add tracking.example to NO_PROXY)"
+    )
 
 
 @pytest.mark.parametrize(

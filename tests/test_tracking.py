@@ -690,9 +690,15 @@ def test_a_disk_that_fills_up_loses_no_metric(
 ) -> None:
     steps = 3000
 
+    def said() -> list[str]:
+        # By those who send metrics: a sign of life, say, meets the full disk as well.
+        return [each.getMessage() for each in caplog.records if each.name == "sarcasm.tracking.metrics"]
+
     def act(tracked: Tracked) -> None:
         for step in range(steps):
             tracked.log_step(step, {"train/loss": float(step)})
+        while not said():  # beside the run, however fast or slow that is
+            time.sleep(0.01)
 
     with files_of_at_most(250_000):
         tracked, error = cut_short(TrackingError, tracking(flush_metrics=500), tracked_project, act)
@@ -704,7 +710,7 @@ def test_a_disk_that_fills_up_loses_no_metric(
     assert str(error) == (
         f"{why}; {len(points)} metrics of run {tracked.run_id} are kept in {left}; send them with: sarcasm runs sync"
     )
-    assert caplog.messages == [f"{why} (training goes on; the metrics are kept and sent later)"]
+    assert said() == [f"{why} (training goes on; the metrics are kept and sent later)"]
     kept = [step for step, _ in history(tracked_project, tracked.run_id, "train/loss")]
     assert sorted(kept + [point.step for point in points]) == list(range(steps))
     assert points
@@ -802,7 +808,7 @@ def test_a_store_that_another_program_keeps_locked_is_waited_for(
 def test_metrics_reach_the_store_while_a_step_takes_long(tracked_project: Path, tracking: Options) -> None:
     with begun(tracking(flush_seconds=0.2), tracked_project) as tracked:
         tracked.log_step(0, {"train/loss": 1.0})
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 200
         while not (there := history(tracked_project, tracked.run_id, "train/loss")) and time.monotonic() < deadline:
             time.sleep(0.05)
         assert there == [(0, 1.0)]
@@ -859,7 +865,8 @@ def test_a_server_keeps_runs_and_one_that_goes_away_loses_no_metric(
 ) -> None:  # fmt: skip
     uri = mlflow_server.uri
     params = {f"option_{number}": number for number in range(150)}
-    with begun(tracking(uri=uri), tmp_path, params=params, tags={"a": "b"}) as tracked:
+    patient = tracking(uri=uri, timeout_seconds=100.0)
+    with begun(patient, tmp_path, params=params, tags={"a": "b"}) as tracked:
         for step in range(1500):
             tracked.log_step(step, {"train/loss": float(step)})
         tracked.log_metrics({"nan": math.nan})
@@ -867,7 +874,10 @@ def test_a_server_keeps_runs_and_one_that_goes_away_loses_no_metric(
         tracked.log_dataset("smoke", "sha256:ab", "data", 3)
     client = open_store(uri, tmp_path, 5.0).client
     kept = client.get_run(tracked.run_id)
-    assert tracked.where == f"{uri}/#/experiments/{kept.info.experiment_id}/runs/{tracked.run_id}"
+    assert (
+        tracked.where
+        == f"{uri}/#/experiments/{kept.info.experiment_id}/runs/{tracked.run_id}?workflowType=machine_learning"
+    )
     assert (kept.info.status, kept.data.params) == ("FINISHED", {key: str(value) for key, value in params.items()})
     assert kept.data.tags["a"] == "b"
     assert math.isnan(kept.data.metrics["nan"])
@@ -882,7 +892,7 @@ def test_a_server_keeps_runs_and_one_that_goes_away_loses_no_metric(
         for step in range(5):
             tracked.log_step(step, {"train/loss": float(step)})
 
-    failing = tracking(uri=uri, flush_metrics=2, on_failure=OnFailure.fail)
+    failing = tracking(uri=uri, timeout_seconds=100.0, flush_metrics=2, on_failure=OnFailure.fail)
     tracked, error = cut_short(TrackingError, failing, tmp_path, act)
     why = f"cannot record metrics in {uri}: the server does not answer; see that it runs"
     left, points = unsent(tmp_path)

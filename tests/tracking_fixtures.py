@@ -4,17 +4,21 @@ test."""
 from __future__ import annotations
 
 import os
+import random
 import resource
 import shutil
 import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+import requests
 
 from sarcasm.errors import TrackingError
 from sarcasm.tracking import Tracking
@@ -72,9 +76,11 @@ def tracking() -> Callable[..., Tracking]:
 
 
 def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return int(free.getsockname()[1])
+    """A port that nobody listens on, and that the system gives to no connection until somebody does."""
+    while True:
+        port = random.SystemRandom().randint(10_000, 30_000)
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
 
 
 class MlflowServer:
@@ -140,6 +146,86 @@ def mlflow_server(tmp_path: Path, made_database: Path, own_environment: None) ->
         yield server
     finally:
         server.stop()
+
+
+class Between:
+    """Stands before a tracking server: lets requests through, keeps silent, or answers each with 500.
+
+    Attributes:
+        uri: its address.
+        mode: "through", "silent" or "failing".
+        turns: mode that it takes on -> what the path of the request holds that makes it do so.
+        n_asked: requests so far.
+    """
+
+    def __init__(self, upstream: str, mode: str = "through") -> None:
+        self.upstream, self.mode, self.turns, self.n_asked = upstream, mode, {}, 0
+        self._closed = threading.Event()
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("OwnPassage", (_Passage,), {"between": self}))
+        self._server.daemon_threads = True
+        self.uri = f"http://127.0.0.1:{self._server.server_port}"
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05})
+        self._thread.start()
+
+    def close(self) -> None:
+        """Let go of whoever waits, and end."""
+        self._closed.set()
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+    def answer(self, asked: _Passage) -> None:
+        """Answer a request in the mode that it is in."""
+        self.n_asked += 1
+        self.mode = next((mode for mode, part in self.turns.items() if part in asked.path), self.mode)
+        body = asked.rfile.read(int(asked.headers.get("Content-Length", 0)))
+        if self.mode == "silent":
+            self._closed.wait()
+        elif self.mode == "failing":
+            asked.reply(500, {}, b"no")
+        else:
+            headers = {key: value for key, value in asked.headers.items() if key.lower() != "host"}
+            answer = requests.request(
+                asked.command, self.upstream + asked.path, data=body, headers=headers, timeout=300, stream=True
+            )
+            asked.reply(answer.status_code, dict(answer.headers), answer.raw.read())
+
+
+class _Passage(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    between: Between
+
+    def _pass(self) -> None:
+        self.between.answer(self)
+
+    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _pass  # noqa: N815
+
+    def reply(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
+        with suppress(OSError):
+            self.send_response_only(status)
+            for key, value in headers.items():
+                if key.lower() not in ("content-length", "transfer-encoding", "connection"):
+                    self.send_header(key, value)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def between() -> Iterator[Callable[..., Between]]:
+    """Make what stands before a server; see `Between`."""
+    made: list[Between] = []
+
+    def make(upstream: str = "", mode: str = "through") -> Between:
+        made.append(Between(upstream, mode))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.close()
 
 
 @contextmanager

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from sarcasm.addresses import ask_directly, by_proxy, without_password
 from sarcasm.errors import SourceError
 from sarcasm.files import named, part_of
 
@@ -86,12 +87,6 @@ class _Version:
         return all(same) and (bool(same) or bool(self.condition))
 
 
-def without_password(url: str) -> str:
-    """An address as it may be shown: without the name and password that it may carry."""
-    address = urlsplit(url)
-    return address._replace(netloc=address.netloc.rpartition("@")[2]).geturl()
-
-
 def begin_anew(target: Path) -> None:
     """Forget what was fetched of a file so far."""
     part_of(target).unlink(missing_ok=True)
@@ -130,7 +125,8 @@ def download(
     """
     import requests
 
-    part = part_of(target)
+    ask_directly(url)
+    part, shown = part_of(target), without_password(urlsplit(url).geturl())
     failures: list[_Failure] = []
     n_most = 0
     with requests.Session() as session:
@@ -149,8 +145,8 @@ def download(
                 if n_alike >= failure.tries or pause > LONGEST_PAUSE_SECONDS:
                     tried = f" (the last of {len(failures)} tries)" if len(failures) > 1 else ""
                     raise SourceError(
-                        f"{target.name}: {without_password(url)} {failure}{tried}; try again later (what is there is"
-                        f" continued), or name another place with {option}=URL_OR_FILE"
+                        f"{target.name}: {shown} {failure}{tried}{by_proxy(url)}; try again later (what"
+                        f" is there is continued), or name another place with {option}=URL_OR_FILE"
                     ) from error
                 say(f"{target.name}: {urlsplit(url).hostname} {failure}; trying again in {pause:.1f} s")
                 time.sleep(pause)
@@ -216,7 +212,8 @@ def _ask(session: Session, url: str, headers: dict[str, str]) -> Response:
         raise
     except ValueError as error:
         # From urllib, which requests hands on.
-        raise _Failure(f"is not an address, or leads on to what is none ({error})", tries=1) from error
+        said = without_password(str(error))
+        raise _Failure(f"is not an address, or leads on to what is none ({said})", tries=1) from error
     stations = [each.url for each in (*response.history, response)]
     plain = next((each for each in stations if urlsplit(each).scheme != "https"), None)
     if plain and urlsplit(url).scheme == "https":
@@ -312,13 +309,16 @@ def _failure(error: RequestException) -> _Failure:
         exceptions.SSLError: "cannot be reached encrypted, or cut the connection",
         requests.ConnectionError: "cannot be reached, or cut the connection",
     }
+    if isinstance(error, exceptions.InvalidSchema) and "SOCKS" in str(error):
+        return _Failure("cannot be asked, as requests by itself knows no SOCKS proxy", tries=1)
     # A connection that is cut while it is being encrypted is an SSLError too.
     if isinstance(error, exceptions.SSLError) and "CERTIFICATE_VERIFY_FAILED" in str(error):
         return _Failure("has a certificate that cannot be trusted", tries=1)
     for kind, reason in lasting.items():
         if isinstance(error, kind):
             return _Failure(reason, tries=1)
-    return _Failure(next((reason for kind, reason in passing.items() if isinstance(error, kind)), f"failed ({error})"))
+    said = f"failed ({without_password(str(error))})"
+    return _Failure(next((reason for kind, reason in passing.items() if isinstance(error, kind)), said))
 
 
 def _size(part: Path) -> int:

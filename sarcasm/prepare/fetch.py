@@ -7,9 +7,10 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+from sarcasm.addresses import without_password
 from sarcasm.errors import SourceError
 from sarcasm.files import atomic, part_of, set_aside, sha256
-from sarcasm.prepare.download import Advance, begin_anew, download, without_password
+from sarcasm.prepare.download import Advance, begin_anew, download
 from sarcasm.prepare.source import Source
 
 WRONG_FILES = 3

@@ -13,6 +13,7 @@ from urllib.parse import unquote_to_bytes, urlsplit
 from omegaconf import MISSING
 
 from sarcasm import files
+from sarcasm.addresses import without_password
 from sarcasm.errors import ConfigError, SourceError
 from sarcasm.options import option
 
@@ -55,13 +56,14 @@ class Source:
             is_known = len(address.scheme) <= 1 or address.scheme in ("http", "https", "file")
         except ValueError:
             is_known = False
+        shown = without_password(self.url)
         if not is_known or not self.url.strip():
             raise ConfigError(
-                f"{self.option}={self.url}: an address with http://, https:// or file://, or a path, is needed"
+                f"{self.option}={shown}: an address with http://, https:// or file://, or a path, is needed"
             )
         if address.scheme == "file" and (address.netloc not in ("", "localhost") or not address.path.startswith("/")):
             raise ConfigError(
-                f"{self.option}={self.url}: the whole path is needed after file://, as in file:///home/me/{self.name};"
+                f"{self.option}={shown}: the whole path is needed after file://, as in file:///home/me/{self.name};"
                 " or a path alone"
             )
 

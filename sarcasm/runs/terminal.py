@@ -10,6 +10,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from sarcasm.addresses import without_password
 from sarcasm.compare import letters
 from sarcasm.runs.differ import FINAL, Differences
 from sarcasm.runs.listing import Listed
@@ -17,7 +18,6 @@ from sarcasm.runs.show import Shown
 from sarcasm.runs.worth import MEANINGS, SCORE
 from sarcasm.scoring import METRICS
 from sarcasm.tracking import Parts, Recorded, Repaired, Sent
-from sarcasm.tracking.failures import without_password
 
 WIDE = 200
 """Columns where no terminal says how many it has; whoever reads a file or a pipe wants a run on one line."""

@@ -76,7 +76,7 @@ def say_sweep(gathered: Gathered, found: Claims, run_id: str, where: str) -> Non
         for failure in failures(gathered):
             console.print(failure, style="red")
         console.print(TO_GO_ON)
-    console.print(f"\nSweep {run_id}; to look at it: {where}")
+    console.print(f"\nSweep {run_id}; to look at it: {where}", soft_wrap=True)
 
 
 def _print_table(rows: Sequence[Sequence[str]]) -> None:

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sarcasm.errors import TrackingError
-from sarcasm.tracking.failures import tracking_errors
+from sarcasm.tracking.failures import impatiently, tracking_errors
 from sarcasm.tracking.options import Tracking
 from sarcasm.tracking.processes import end_orphans
 from sarcasm.tracking.recorded import ATTEMPT, NEWEST_FIRST, Recorded, search
 from sarcasm.tracking.run import ATTEMPT_VARIABLE, PARENT_VARIABLE
 from sarcasm.tracking.spool import run_id_of
-from sarcasm.tracking.store import Store, experiment_of, reach_store, read_store
+from sarcasm.tracking.store import Store, experiment_of, put_off, reach_store, read_store
 from sarcasm.tracking.sweeps import sweep_before
 
 MOST_PAST = 1_000
@@ -53,13 +53,16 @@ def earlier(options: Tracking, project: Path, identity: str, can_go_on: Callable
     store = reach_store(options, project)
     if not store.is_reached:
         return Earlier()
-    try:
+
+    def look() -> Earlier:
         with tracking_errors(store.uri, "look for earlier runs"):
             return _earlier(store, store.experiment, identity, can_go_on)
-    except TrackingError:
-        if options.may_wait(store.is_server):
-            return Earlier()  # it is about to be said when the run begins
-        raise
+
+    try:
+        return impatiently(look) if options.may_wait(store.is_server) else look()
+    except TrackingError as error:
+        put_off(store.uri, options, error)
+        return Earlier()
 
 
 def _earlier(store: Store, experiment: str, identity: str, can_go_on: Callable[[str], bool]) -> Earlier:

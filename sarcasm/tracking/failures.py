@@ -9,13 +9,23 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
+from sarcasm.addresses import by_proxy, without_password
 from sarcasm.errors import TrackingError
+from sarcasm.tracking.runtime import hurried
 
 ELSEWHERE = "or choose another place with tracking.uri"
 LONGEST = 300  # characters of a foreign message that a line may hold
+AT_ONCE_SECONDS = 1.0
+"""A request that fails within this time was not waited for."""
+Found = TypeVar("Found")
+
+SILENCE = r"failed with timeout|max retries exceeded|connection (aborted|refused|reset)|failed to establish"
+"""What to look for in a message, in any case, of a server that does not answer."""
 
 CAUSES: tuple[tuple[str, str], ...] = (
     (
@@ -53,10 +63,7 @@ CAUSES: tuple[tuple[str, str], ...] = (
         r"too many 5\d\d error responses|error code 5\d\d|internal_error|temporarily_unavailable",
         "the server fails; look at its log",
     ),
-    (
-        r"failed with timeout|max retries exceeded|connection (aborted|refused|reset)|failed to establish",
-        "the server does not answer; see that it runs",
-    ),
+    (SILENCE, "the server does not answer; see that it runs"),
 )
 """What to look for in a message, in any case, and what to say of it; the first that fits counts."""
 REFUSALS = r"error code 40[134]|unauthenticated|permission_denied|endpoint_not_found|was deleted; choose"
@@ -73,8 +80,8 @@ def explain(error: BaseException, uri: str) -> str:
     message = str(error)
     for pattern, meaning in CAUSES:
         if re.search(pattern, message, re.IGNORECASE):
-            return meaning.replace("{uri}", without_password(uri))
-    return one_line(message or type(error).__name__)
+            return meaning.replace("{uri}", without_password(uri)) + by_proxy(uri)
+    return one_line(without_password(message) or type(error).__name__) + by_proxy(uri)
 
 
 @contextmanager
@@ -96,9 +103,35 @@ def tracking_errors(uri: str, doing: str) -> Iterator[None]:
         raise TrackingError(f"cannot {doing} in {without_password(uri)}: {explain(error, uri)}") from error
 
 
+def impatiently(work: Callable[[], Found], seconds: float | None = None) -> Found:
+    """Ask a server for something without the patience of MLflow's client, where there is a next time.
+
+    Args:
+        work: asks; it may be called twice.
+        seconds: how long to wait for an answer at most; None as long as always.
+
+    Raises:
+        TrackingError: what `work` raised.
+    """
+    started = time.monotonic()
+    with hurried(seconds):
+        try:
+            return work()
+        except TrackingError as error:
+            # A server closes connections that lie idle: the first request on one may fail, and the next does not.
+            if is_refusal(error) or time.monotonic() - started > AT_ONCE_SECONDS:
+                raise
+            return work()
+
+
 def is_locked(error: BaseException) -> bool:
     """Whether a store failed because another program keeps its file locked, which passes."""
     return bool(re.search(r"database is locked", str(error.__cause__), re.IGNORECASE))
+
+
+def is_silence(error: BaseException) -> bool:
+    """Whether a server did not answer at all; one that answers with an error does not count."""
+    return explain(error.__cause__ or error, "").startswith("the server does not answer")
 
 
 def is_refusal(error: BaseException) -> bool:
@@ -110,11 +143,6 @@ def one_line(message: str, longest: int = LONGEST) -> str:
     """The message without line breaks, cut after so many characters."""
     words = " ".join(message.split())
     return words if len(words) <= longest else f"{words[: longest - 4]} ..."
-
-
-def without_password(uri: str) -> str:
-    """The uri without the name and password that it may hold."""
-    return re.sub(r"(?<=://)[^/?#]*@", "", uri)  # not parsed, because what is wrong with it may be that it cannot be
 
 
 def _foreign_errors() -> tuple[type[Exception], ...]:

@@ -7,8 +7,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from sarcasm.addresses import without_password
 from sarcasm.errors import ConfigError, TrackingError
-from sarcasm.tracking.failures import tracking_errors, without_password
+from sarcasm.tracking.failures import tracking_errors
 from sarcasm.tracking.options import Tracking
 from sarcasm.tracking.recorded import Recorded, find_run
 from sarcasm.tracking.store import Store, chosen, read_store

@@ -17,6 +17,8 @@ from sarcasm.tracking.metrics import Point, post_to_server
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
+SPOOLED = "spool:"
+"""Begins the name of a run that no server has numbered yet."""
 LONGEST_PARAM, LONGEST_TAG = 6000, 8000
 """Characters that MLflow keeps of a value; it drops the rest without a word."""
 

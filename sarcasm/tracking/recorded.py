@@ -15,8 +15,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from sarcasm.addresses import without_password
 from sarcasm.errors import ConfigError, TrackingError
-from sarcasm.tracking.failures import one_line, tracking_errors, without_password
+from sarcasm.tracking.failures import one_line, tracking_errors
 from sarcasm.tracking.operations import LONGEST_PARAM
 from sarcasm.tracking.options import Tracking
 from sarcasm.tracking.processes import is_gone

@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
 from sarcasm.errors import TrackingError
-from sarcasm.tracking.failures import is_locked, is_refusal, tracking_errors
+from sarcasm.tracking.failures import impatiently, is_locked, is_refusal, is_silence, tracking_errors
 from sarcasm.tracking.metrics import PATIENCE, append_to_sqlite
 from sarcasm.tracking.operations import Batch, Begin, End, Files, Operation
 from sarcasm.tracking.spool import Entry, address
@@ -57,8 +59,12 @@ class Recorder(Protocol):
     def tick(self) -> None:
         """Go on with what is not done yet; called beside the run; raises nothing."""
 
-    def end(self, operation: End) -> None:
+    def end(self, operation: End, deadline: float) -> None:
         """Record the run's end, and let go of it.
+
+        Args:
+            operation: the end.
+            deadline: until when a server that fails is waited for, by the monotonic clock.
 
         Raises:
             TrackingError: it cannot be recorded.
@@ -90,7 +96,7 @@ class Direct:
     def tick(self) -> None:
         """See `Recorder.tick`: nothing is left undone here."""
 
-    def end(self, operation: End) -> None:
+    def end(self, operation: End, deadline: float) -> None:  # noqa: ARG002  # a file is waited for as always
         """See `Recorder.end`."""
         self.record(operation, f"end run {self.run_id}")
 
@@ -140,37 +146,67 @@ class Direct:
                     raise
 
 
+@dataclass
+class _Health:
+    """How a server does, as a run and those nested in it have found.
+
+    Attributes:
+        is_said: whether it was said that it fails.
+        not_before: when it is asked again, by the monotonic clock.
+    """
+
+    is_said: bool
+    not_before: float = 0.0
+
+    @property
+    def is_tried(self) -> bool:
+        """Whether it may be asked now."""
+        return time.monotonic() >= self.not_before
+
+    def failed(self, error: TrackingError, started: float) -> None:
+        """Note that it failed, and say so the first time.
+
+        Args:
+            error: how.
+            started: when it was asked.
+        """
+        if not self.is_said:
+            logger.warning("%s (the run goes on; what it records is kept and sent later)", error)
+            self.is_said = True
+        now = time.monotonic()
+        self.not_before = now + min(max(RETRY_SECONDS, PATIENCE * (now - started)), MOST_SECONDS_BETWEEN)
+
+
 class Spooled:
     """Tells a server by way of the spool."""
 
-    def __init__(
-        self, store: Store, project: Path, begin: Begin, patience_seconds: float, within: Spooled | None = None
-    ) -> None:
+    def __init__(self, store: Store, project: Path, begin: Begin, within: Spooled | None = None) -> None:
         """Begin the run; a server that does not answer is told later.
 
         Args:
             store: the server.
             project: whose spool is used.
             begin: what to begin with.
-            patience_seconds: how long the end of the run waits for a server that fails.
             within: the run of this process that it is nested in, which sends in its end what this one could not.
 
         Raises:
             TrackingError: the server refuses, or there is no MLflow server; or the spool cannot be written.
         """
-        self._store, self._patience_seconds, self._within = store, patience_seconds, within
+        self._store, self._within = store, within
         with tracking_errors(store.uri, "keep a run for the server"):
             self._entry = Entry.new(project, store.uri, begin)
-        self._not_before = 0.0
-        self._has_warned: bool = within is not None and within._has_warned
         self._left: list[Entry] = []
+        now = time.monotonic()
+        # Who opened the store has said it of a server that was not reached, and waited for it.
+        asked_again = now if store.is_reached else now + RETRY_SECONDS
+        self._health: _Health = within._health if within else _Health(not store.is_reached, asked_again)
         try:
-            self._entry.deliver(store)
+            self._tell()
         except TrackingError as error:
             if is_refusal(error):
                 self._entry.close(is_done=True)
                 raise
-            self._failed(error, time.monotonic())
+            self._health.failed(error, now)
 
     @property
     def run_id(self) -> str:
@@ -190,49 +226,73 @@ class Spooled:
     def tick(self) -> None:
         """See `Recorder.tick`."""
         started = time.monotonic()
-        if started < self._not_before:
-            return
         try:
-            self._entry.deliver(self._store)
+            self._tell()
         except TrackingError as error:
-            self._failed(error, started)
+            self._health.failed(error, started)
 
-    def end(self, operation: End) -> None:
+    def _tell(self) -> None:
+        """Tell the server what it has not been told yet, if it may be asked now.
+
+        Raises:
+            TrackingError: it does not take it.
+        """
+        if self._health.is_tried:
+            impatiently(partial(self._entry.deliver, self._store))
+
+    def end(self, operation: End, deadline: float) -> None:
         """See `Recorder.end`: what the server does not take stays in the spool, which is said."""
         self.record(operation, f"end run {self.run_id}")
         if self._within:
-            if error := _sent(self._entry, self._store):
-                self._failed(error, time.monotonic())
-                self._within._left.append(self._entry)
+            self._end_within(self._within)
             return
-        deadline = time.monotonic() + self._patience_seconds
-        waiting = [self._entry, *self._left]
+        waiting, error = [self._entry, *self._left], None
+        self._health.is_said = True  # it is about to be, with what is left
         while True:
-            errors = {entry: error for entry in waiting if (error := _sent(entry, self._store))}
-            waiting = list(errors)
-            if not waiting or time.monotonic() > deadline or any(map(is_refusal, errors.values())):
+            waiting, error = self._send(waiting, deadline)
+            if error is None or is_refusal(error) or time.monotonic() + RETRY_SECONDS > deadline:
                 break
             time.sleep(RETRY_SECONDS)
         for entry in waiting:
             entry.close(is_done=False)
-        if waiting:
+        if error is not None:
             n = "1 run waits" if len(waiting) == 1 else f"{len(waiting)} runs wait"
             them = "it" if len(waiting) == 1 else "them"
-            logger.warning("%s; %s in outputs/spool; send %s with: sarcasm runs sync", errors[waiting[0]], n, them)
+            logger.warning("%s; %s in outputs/spool; send %s with: sarcasm runs sync", error, n, them)
 
-    def _failed(self, error: TrackingError, started: float) -> None:
-        if not self._has_warned:
-            logger.warning("%s (the run goes on; what it records is kept and sent later)", error)
-            self._has_warned = True
-        now = time.monotonic()
-        self._not_before = now + min(max(1.0, PATIENCE * (now - started)), MOST_SECONDS_BETWEEN)
+    def _end_within(self, outer: Spooled) -> None:
+        """Send all that is left, or let the outer run do so in its end."""
+        started = time.monotonic()
+        if self._health.is_tried:
+            try:
+                impatiently(partial(self._entry.deliver, self._store))
+            except TrackingError as error:
+                self._health.failed(error, started)
+            else:
+                self._entry.close(is_done=True)
+                return
+        outer._left.append(self._entry)
 
+    def _send(self, entries: Sequence[Entry], deadline: float) -> tuple[list[Entry], TrackingError | None]:
+        """Send all that is left of some runs.
 
-def _sent(entry: Entry, store: Store) -> TrackingError | None:
-    """Send all that is left of a run, and be done with it; or why that cannot be."""
-    try:
-        entry.deliver(store)
-    except TrackingError as error:
-        return error
-    entry.close(is_done=True)
-    return None
+        Returns:
+            Those that the server did not take whole, and why; once it is silent, no further ones are tried.
+        """
+        left: list[Entry] = []
+        found: TrackingError | None = None
+        for entry in entries:
+            if found is None or not is_silence(found):
+                # One that has just failed gets what is left of the time, one that works its usual time.
+                remaining = None if self._health.is_tried and not found else deadline - time.monotonic()
+                started = time.monotonic()
+                try:
+                    impatiently(partial(entry.deliver, self._store), remaining)
+                except TrackingError as error:
+                    found = error
+                    self._health.failed(error, started)
+                else:
+                    entry.close(is_done=True)
+                    continue
+            left.append(entry)
+        return left, found

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from sarcasm.errors import SarcasmError, TrackingError
-from sarcasm.tracking.failures import is_refusal, one_line, tracking_errors
+from sarcasm.tracking.failures import impatiently, one_line, tracking_errors
 from sarcasm.tracking.interrupts import Terminated, endings_raise, endings_wait
 from sarcasm.tracking.metrics import Gatherer, Point
 from sarcasm.tracking.operations import LONGEST_PARAM, LONGEST_TAG, Batch, Begin, End, Files, Input
@@ -33,7 +33,7 @@ from sarcasm.tracking.processes import now as heartbeat
 from sarcasm.tracking.recorded import ATTEMPT, ENVIRONMENT, Recorded
 from sarcasm.tracking.recorders import Direct, Recorder, Spooled
 from sarcasm.tracking.spool import Entry, n_left
-from sarcasm.tracking.store import Store, reach_store
+from sarcasm.tracking.store import Store, put_off, reach_store
 from sarcasm.tracking.surroundings import environment, lock_hash, uncommitted
 from sarcasm.tracking.ticker import Ticker
 
@@ -75,8 +75,11 @@ def start(
     with endings_raise():
         store = reach_store(options, project)
         if store.is_reached:
-            with _may_wait(store, options), tracking_errors(store.uri, "record a run"):
-                end_orphans(store.client, store.experiment_id(store.experiment))
+            try:
+                _end_orphans(store, options)
+            except TrackingError as error:
+                put_off(store.uri, options, error)
+                store = replace(store, is_reached=False)
             if store.is_server and (n := n_left(project)):
                 logger.info("%d runs wait in outputs/spool; send them with: sarcasm runs sync", n)
         own_tags = _source_tags(project) | {"environment.lock": lock_hash(project)}
@@ -102,7 +105,7 @@ def _recorded(
     recorder: Recorder
     if options.may_wait(store.is_server):
         outer = within if isinstance(within, Spooled) else None
-        recorder = Spooled(store, project, begin, options.timeout_seconds, outer)
+        recorder = Spooled(store, project, begin, outer)
     else:
         recorder = Direct(store, begin)
     tracked = Tracked(store, recorder, begin, options, project, earlier)
@@ -293,6 +296,7 @@ class Tracked:
         Raises:
             TrackingError: the store does not take it.
         """
+        deadline = time.monotonic() + self._options.timeout_seconds  # what is being sent just now is waited for, too
         self._ticker.stop()
         self.log_metrics({f"time/{stage}": seconds for stage, seconds in self._seconds.items()})
         # A clock that was set back must not let a run end before it began.
@@ -304,9 +308,9 @@ class Tracked:
             end = replace(end, status=status, error=end.error or one_line(str(failure), LONGEST_ERROR))
             left = self._keep_unsent(end, project)
             with suppress(TrackingError):
-                self._recorder.end(end)
+                self._recorder.end(end, deadline)
             raise TrackingError(f"{failure}; {left}") from failure
-        self._recorder.end(end)
+        self._recorder.end(end, deadline)
 
     def _keep_unsent(self, end: End, project: Path) -> str:
         """Put metrics that the store did not take into the spool, where there is room; says where they are.
@@ -331,6 +335,20 @@ class Tracked:
         )
 
 
+def _end_orphans(store: Store, options: Tracking) -> None:
+    """Mark what killed processes left in the experiment.
+
+    Raises:
+        TrackingError: the store fails.
+    """
+
+    def end() -> None:
+        with tracking_errors(store.uri, "record a run"):
+            end_orphans(store.client, store.experiment_id(store.experiment))
+
+    impatiently(end) if options.may_wait(store.is_server) else end()
+
+
 def _end_after(error: BaseException, tracked: Tracked, project: Path) -> None:
     """End a run that an exception ends; that exception matters more than a store that fails as well, which is a
     warning.
@@ -349,17 +367,6 @@ def _end_after(error: BaseException, tracked: Tracked, project: Path) -> None:
             tracked._end(status, project, said)
     except TrackingError as failure:
         logger.warning("%s", failure)
-
-
-@contextmanager
-def _may_wait(store: Store, options: Tracking) -> Iterator[None]:
-    """Let what could be asked later pass, where a server fails that may be told later."""
-    try:
-        yield
-    except TrackingError as error:
-        if not options.may_wait(store.is_server) or is_refusal(error):
-            raise
-        logger.warning("%s", error)
 
 
 @dataclass(frozen=True)

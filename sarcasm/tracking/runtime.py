@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
+import threading
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import ModuleType
 
 SETTINGS = {
@@ -19,6 +23,45 @@ SETTINGS = {
     "MLFLOW_UV_AUTO_DETECT": "false",
 }
 """What MLflow is told by its environment variables, unless the user has set them."""
+TIMEOUT, RETRIES = "MLFLOW_HTTP_REQUEST_TIMEOUT", "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
+"""How long MLflow's client waits for an answer, in whole seconds, and how often it asks again; read at each request."""
+
+_in_a_hurry = 0
+_before: dict[str, str | None] = {}
+_changing = threading.Lock()
+
+
+@contextmanager
+def hurried(seconds: float | None = None) -> Iterator[None]:
+    """Within the block, MLflow's client asks a server once and not again; it may be entered by several threads at once.
+
+    Args:
+        seconds: how long it waits for an answer at most, by the first thread that says so; None as long as always.
+    """
+    global _in_a_hurry
+    with _changing:
+        if not _in_a_hurry:
+            _before.update({name: os.environ.get(name) for name in (TIMEOUT, RETRIES)})
+            os.environ[RETRIES] = "0"
+            if seconds is not None:
+                usual = float(_before[TIMEOUT] or seconds)
+                os.environ[TIMEOUT] = str(max(1, math.ceil(min(usual, seconds))))
+        _in_a_hurry += 1
+    try:
+        yield
+    finally:
+        with _changing:
+            _in_a_hurry -= 1
+            if not _in_a_hurry:
+                for name, value in _before.items():
+                    os.environ.pop(name) if value is None else os.environ.update({name: value})
+
+
+def be_patient(seconds: float) -> None:
+    """Let MLflow's client wait so many seconds for an answer, unless the user says how long; its own is minutes."""
+    os.environ.setdefault(TIMEOUT, str(max(1, round(seconds))))
+    os.environ.setdefault(RETRIES, "2")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR", "1")
 
 
 def load_mlflow() -> ModuleType:

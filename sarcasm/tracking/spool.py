@@ -3,7 +3,7 @@
 An entry holds a journal, a line for each operation from the run's beginning on, copies of the files that go with it,
 and how far the server has taken it. All of a run stays there until the server has taken its end, so that a server that
 was replaced by an empty one can be told everything again. Whoever records a run, or sends it later, holds the entry's
-lock; the system lets go of it when the process ends, however it ends.
+lock; the system lets go of it when the process ends, however it ends. What waits there is for its user alone.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from functools import cache
 from itertools import count
 from pathlib import Path
 
+from sarcasm.addresses import without_password
 from sarcasm.errors import BusyError, TrackingError
 from sarcasm.files import lock
-from sarcasm.tracking.failures import one_line, tracking_errors, without_password
-from sarcasm.tracking.operations import Begin, End, Files, Operation, from_line, moved, to_line
+from sarcasm.tracking.failures import is_silence, one_line, tracking_errors
+from sarcasm.tracking.operations import SPOOLED, Begin, End, Files, Operation, from_line, moved, to_line
 from sarcasm.tracking.options import Tracking
 from sarcasm.tracking.store import Store, open_store
 
 KEY_TAG = "spool.key"
 """Tag of a run: the name of its entry, by which a run is found whose making was never answered."""
 JOURNAL, STATE, ARTIFACTS, ASKED_FOR = "journal.jsonl", "state.json", "artifacts", "asked_for"
-PREFIX = "spool:"
 
 logger = logging.getLogger(__name__)
 
@@ -42,12 +42,12 @@ def root_of(project: Path) -> Path:
 
 def address(key: str) -> str:
     """What a run is called that the server has not numbered yet."""
-    return f"{PREFIX}{key}"
+    return f"{SPOOLED}{key}"
 
 
 def run_id_of(store: Store, experiment: str, reference: str) -> str:
     """The id of a run by its id or its address in the spool; empty where the store has no such run."""
-    return _find(store, experiment, reference.removeprefix(PREFIX)) if reference.startswith(PREFIX) else reference
+    return _find(store, experiment, reference.removeprefix(SPOOLED)) if reference.startswith(SPOOLED) else reference
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Sent:
         key: the entry's name.
         run_name: the run's.
         run_id: where it is recorded; empty where it is not.
-        uri: the store's.
+        uri: the store that it was sent to, or was to be sent to; empty where that is not known.
         problem: why it could not be sent; empty where it was.
     """
 
@@ -89,12 +89,14 @@ class Entry:
         """
         self.key, self.folder = folder.name, folder
         (folder / JOURNAL).stat()  # the lock would make the folder
+        with suppress(OSError):  # one of an earlier version may be open to others, and hold a password
+            folder.chmod(0o700)
         self._held = ExitStack()
         self._held.enter_context(lock(folder))
         try:
             _cut_unfinished(folder / JOURNAL)
             with (folder / JOURNAL).open(encoding="utf-8") as journal:
-                self.uri = str(json.loads(journal.readline())["uri"])
+                self.uri = without_password(str(json.loads(journal.readline())["uri"]))
                 self._first = journal.tell()
                 begin = from_line(journal.readline())
             if not isinstance(begin, Begin):
@@ -128,7 +130,9 @@ class Entry:
         folder = root_of(project) / key
         begin = replace(begin, tags={**begin.tags, KEY_TAG: key})
         try:
-            folder.mkdir(parents=True)
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            folder.mkdir(mode=0o700)
+            (folder / JOURNAL).touch(mode=0o600)
             (folder / JOURNAL).write_text(json.dumps({"uri": uri}) + "\n" + to_line(begin), encoding="utf-8")
             entry = cls(folder)
             for operation in operations:
@@ -173,8 +177,9 @@ class Entry:
                 try:
                     self._deliver(store)
                     return
-                except Exception:
-                    if not may_begin_anew or not self.run_id or not _is_unknown(store, self.run_id):
+                except Exception as error:
+                    has_run = self.run_id and may_begin_anew and not is_silence(error)
+                    if not has_run or not _is_unknown(store, self.run_id):
                         raise
                 self._begin_anew(store)
 
@@ -219,11 +224,11 @@ class Entry:
         return str(run.info.run_id)
 
     def _parent(self, store: Store, begin: Begin) -> str:
-        if not begin.parent.startswith(PREFIX):
+        if not begin.parent.startswith(SPOOLED):
             return begin.parent
         if found := run_id_of(store, begin.experiment, begin.parent):
             return found
-        key = begin.parent.removeprefix(PREFIX)
+        key = begin.parent.removeprefix(SPOOLED)
         with suppress(OSError):
             # Its own recorder would find out much later that a server knows nothing of it.
             (self.folder.parent / key / ASKED_FOR).touch()
@@ -240,6 +245,7 @@ class Entry:
     def _keep(self, sent: int, run_id: str) -> None:
         self._sent, self.run_id = sent, run_id
         aside = self.folder / f".{STATE}"
+        aside.touch(mode=0o600)
         aside.write_text(json.dumps({"sent": sent, "run_id": run_id}), encoding="utf-8")
         aside.replace(self.folder / STATE)
 
@@ -259,16 +265,18 @@ def send(folder: Path, open_of: Callable[[str], Store]) -> Sent:
         return Sent(
             folder.name, "", "", "", f"{folder} cannot be read ({one_line(str(error))}); remove it if it is of no use"
         )
-    is_done = False
+    is_done, uri = False, ""
     try:
         if not entry.has_end:
             last = (folder / JOURNAL).stat().st_mtime_ns // 1_000_000
             entry.append(End("KILLED", last, "its process ended without a word; noticed when it was sent"))
-        entry.deliver(open_of(entry.uri))
+        store = open_of(entry.uri)
+        uri = store.uri
+        entry.deliver(store)
         is_done = True
-        return Sent(entry.key, entry.begin.run_name, entry.run_id, entry.uri)
+        return Sent(entry.key, entry.begin.run_name, entry.run_id, uri)
     except TrackingError as error:
-        return Sent(entry.key, entry.begin.run_name, entry.run_id, entry.uri, str(error))
+        return Sent(entry.key, entry.begin.run_name, entry.run_id, uri, str(error))
     finally:
         entry.close(is_done)
 
@@ -284,9 +292,22 @@ def sync(options: Tracking, project: Path, folders: Sequence[Path] = ()) -> Iter
     Yields:
         What came of each, in the order in which the runs began.
     """
-    stores = cache(lambda uri: open_store(uri, project, options.timeout_seconds))
+
+    @cache
+    def opened(uri: str) -> Store | TrackingError:
+        try:
+            return open_store(uri, project, options.timeout_seconds)
+        except TrackingError as error:  # remembered, or each entry would wait for the same server
+            return error
+
+    def open_of(uri: str) -> Store:
+        store = opened(options.uri or uri)
+        if isinstance(store, TrackingError):
+            raise store
+        return store
+
     for folder in folders or waiting(project):
-        yield send(folder, lambda uri: stores(options.uri or uri))
+        yield send(folder, open_of)
 
 
 def waiting(project: Path) -> list[Path]:

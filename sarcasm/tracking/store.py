@@ -10,17 +10,21 @@ from __future__ import annotations
 import logging
 import os
 import shlex
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sarcasm.addresses import without_password
 from sarcasm.errors import TrackingError, UnreachedError
-from sarcasm.tracking.failures import tracking_errors, without_password
+from sarcasm.tracking.failures import is_refusal, tracking_errors
+from sarcasm.tracking.links import BY_DEFAULT, link_to_run, link_to_runs
 from sarcasm.tracking.locations import ARTIFACTS, KIND_TAG, PREFIX, folder_name, location_of, uri_of
+from sarcasm.tracking.operations import SPOOLED
 from sarcasm.tracking.options import Tracking
 from sarcasm.tracking.reading import may_be_written, read_database
-from sarcasm.tracking.runtime import load_mlflow
+from sarcasm.tracking.runtime import be_patient, load_mlflow
 from sarcasm.tracking.server import await_server
 from sarcasm.tracking.sqlite import is_made, open_database, path_of
 
@@ -38,8 +42,12 @@ KIND = {KIND_TAG: "custom_model_development"}
 """Makes MLflow's page open on curves and scores instead of on traces of language models."""
 
 logger = logging.getLogger(__name__)
+SECONDS_UNASKED = 30.0
+"""That a server which failed is left alone, or each run of a sweep would wait for it."""
 _said: set[str] = set()
-"""What was said of servers that do not answer, which need not be said for each run."""
+"""What was said of servers that fail, which need not be said for each run."""
+_not_before: dict[str, float] = {}
+"""Address of a server that failed -> when it is asked again, by the monotonic clock."""
 
 
 @dataclass(frozen=True)
@@ -105,18 +113,26 @@ class Store:
         """The page of a run on the server; empty where the store is a file."""
         if self.database is not None:
             return ""
-        return f"{without_password(self.uri).rstrip('/')}/#/experiments/{experiment_id}/runs/{run_id}"
+        return link_to_run(without_password(self.uri), experiment_id, run_id)
 
     def where(self, experiment: str, run_id: str) -> str:
-        """How to look at a run: a command that opens MLflow's page, or the run's address on the server."""
+        """How to look at a run: a command that serves MLflow's page, and the link to the runs there; or the run's page
+        on the server.
+        """
+        page = BY_DEFAULT if self.database else without_password(self.uri).rstrip("/")
+        if run_id.startswith(SPOOLED):  # a server is not asked for what it was never told
+            return f"{page}, once sarcasm runs sync has sent it"
+        try:
+            experiment_id = self.experiment_id(experiment)
+        except TrackingError:
+            link = page
+        else:
+            link = link_to_runs(page, experiment_id) if self.database else self.address(experiment_id, run_id)
         if self.database is None:
-            try:
-                return self.address(self.experiment_id(experiment), run_id)
-            except TrackingError:
-                return f"{without_password(self.uri).rstrip('/')}, once sarcasm runs sync has sent it"
-        if self.is_default and self.database.parent == Path.cwd():
-            return "make ui, or mlflow ui"  # by itself it looks for mlflow.db where it is started
-        return f"mlflow ui --backend-store-uri {shlex.quote(self.uri)}"
+            return link
+        is_here = self.is_default and self.database.parent == Path.cwd()
+        command = "make ui" if is_here else f"mlflow ui --backend-store-uri {shlex.quote(self.uri)}"
+        return f"{command}, then {link}"
 
     def _artifact_location(self, experiment: str) -> str | None:
         if self.database is None:
@@ -163,7 +179,7 @@ def _open(
 ) -> Store:
     uri = chosen(uri, project)
     if uri.startswith(("http://", "https://")):
-        _be_patient_for(timeout_seconds)
+        be_patient(timeout_seconds)
         await_server(uri, timeout_seconds)
         return Store(uri, None, False, load_mlflow().MlflowClient(uri, registry_uri=uri))
     _refuse_others(uri)
@@ -211,7 +227,12 @@ def prospect(options: Tracking, project: Path) -> Prospect:
 
 def chosen(uri: str, project: Path) -> str:
     """The uri that counts: the one that is given, or MLFLOW_TRACKING_URI, or the project's own file."""
-    return uri or os.environ.get("MLFLOW_TRACKING_URI", "") or uri_of(_default(project))
+    return uri or os.environ.get("MLFLOW_TRACKING_URI", "") or default_uri(project)
+
+
+def default_uri(project: Path) -> str:
+    """The uri of the project's own file."""
+    return uri_of(_default(project))
 
 
 def _default(project: Path) -> Path:
@@ -233,17 +254,34 @@ def reach_store(options: Tracking, project: Path) -> Store:
     Raises:
         TrackingError: see `open_store`.
     """
+    uri = chosen(options.uri, project)
+    is_unasked = options.may_wait(is_server=True) and time.monotonic() < _not_before.get(uri, 0.0)
     try:
-        store = open_store(options.uri, project, options.timeout_seconds)
+        store = None if is_unasked else open_store(uri, project, options.timeout_seconds)
     except UnreachedError as error:
-        if not options.may_wait(is_server=True):
-            raise
-        if str(error) not in _said:
-            logger.warning("%s", error)
-            _said.add(str(error))
-        uri = chosen(options.uri, project)
-        store = Store(uri, None, False, load_mlflow().MlflowClient(uri, registry_uri=uri), is_reached=False)
+        put_off(uri, options, error)
+        store = None
+    store = store or Store(uri, None, False, load_mlflow().MlflowClient(uri, registry_uri=uri), is_reached=False)
     return replace(store, experiment=experiment_of(options, store))
+
+
+def put_off(uri: str, options: Tracking, error: TrackingError) -> None:
+    """Let what is recorded be told later to a server that fails now, and say so the first time.
+
+    Args:
+        uri: the store's.
+        options: whether it may be told later.
+        error: how it failed.
+
+    Raises:
+        TrackingError: the same, where it may not, or where the server will not change its mind.
+    """
+    if not options.may_wait(not uri.startswith(PREFIX)) or is_refusal(error):
+        raise error
+    if str(error) not in _said:
+        logger.warning("%s (the run goes on; what it records is kept and sent later)", error)
+        _said.add(str(error))
+    _not_before[uri] = time.monotonic() + SECONDS_UNASKED
 
 
 def experiment_of(options: Tracking, store: Store | None) -> str:
@@ -303,14 +341,8 @@ def _refuse_others(uri: str) -> None:
             " sqlite:///mlflow.db, and bring old runs over with: mlflow migrate-filestore"
         )
     if not uri.startswith(PREFIX):
-        shown = without_password(uri)
+        # Where the scheme was forgotten too, a name and password may stand before the host all the same.
+        shown = without_password(uri if "://" in uri else uri.rpartition("@")[2])
         raise TrackingError(
             f"tracking store {shown}: give sqlite:///FILE, or the http(s):// address of an MLflow server"
         )
-
-
-def _be_patient_for(timeout_seconds: float) -> None:
-    # MLflow by itself tries for minutes. These stand for every request of the process, unless the user has set them.
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", str(max(1, round(timeout_seconds))))
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR", "1")

@@ -31,7 +31,7 @@ from omegaconf import DictConfig, OmegaConf
 from sarcasm.errors import TrackingError
 from sarcasm.options import OF_THE_PLACE, leaves
 from sarcasm.project import PROJECT
-from sarcasm.tracking.failures import tracking_errors
+from sarcasm.tracking.failures import impatiently, tracking_errors
 from sarcasm.tracking.metrics import Point
 from sarcasm.tracking.operations import Batch
 from sarcasm.tracking.options import Tracking
@@ -75,12 +75,24 @@ class OpenSweep:
         """
         options: Tracking = OmegaConf.to_object(self.config.tracking)  # type: ignore[assignment]
         store = reach_store(options, PROJECT)
-        with tracking_errors(store.uri, "gather the jobs of the sweep"):
-            experiments = {store.experiment_id(store.experiment): store.experiment}
-            # A job whose process was killed in this very sweep.
-            end_orphans(store.client, *experiments)
-            wanted = f"tags.`{ATTEMPT}` = '{self.attempt}' and tags.`{SWEEP_TAG}` IS NULL"
-            return list(search(store, experiments, wanted, OLDEST_FIRST))
+
+        def found() -> list[Recorded]:
+            with tracking_errors(store.uri, "gather the jobs of the sweep"):
+                experiments = {store.experiment_id(store.experiment): store.experiment}
+                # A job whose process was killed in this very sweep.
+                end_orphans(store.client, *experiments)
+                wanted = f"tags.`{ATTEMPT}` = '{self.attempt}' and tags.`{SWEEP_TAG}` IS NULL"
+                return list(search(store, experiments, wanted, OLDEST_FIRST))
+
+        if not options.may_wait(store.is_server):
+            return found()
+        try:
+            return impatiently(found)
+        except TrackingError as error:
+            raise TrackingError(
+                f"{error}; what the sweep's jobs gave is compared when the same command is given again, once sarcasm"
+                " runs sync has sent them"
+            ) from error
 
     def log_metrics_of_jobs(self, metrics: Mapping[str, Mapping[str, float]]) -> None:
         """Add metrics to jobs that have ended: id -> metric -> value; those that a job has already are left.

@@ -1,0 +1,46 @@
+"""What `make ui` prints before it serves MLflow's page: the links that show the runs of the project's store there.
+
+python -m sarcasm.tracking.page PORT
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from sarcasm.errors import TrackingError
+from sarcasm.project import PROJECT
+from sarcasm.tracking.failures import tracking_errors
+from sarcasm.tracking.links import link_to_runs
+from sarcasm.tracking.store import default_uri, open_store
+
+
+def lines(page: str) -> list[str]:
+    """What to say of the project's store, whose page is about to be served.
+
+    Args:
+        page: where.
+
+    Raises:
+        TrackingError: the store cannot be opened.
+    """
+    store = open_store(default_uri(PROJECT), PROJECT, timeout_seconds=10.0)
+    with tracking_errors(store.uri, "look for runs"):
+        found = [
+            f"Runs of the experiment {each.name!r}: {link_to_runs(page, each.experiment_id)}"
+            for each in store.client.search_experiments()
+            if store.client.search_runs([each.experiment_id], max_results=1)
+        ]
+    return found or [f"No run is recorded yet; python train.py makes one. The page: {page}"]
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Print the links into a page that is about to be served on a port of this machine."""
+    try:
+        print("\n".join(lines(f"http://127.0.0.1:{arguments[0]}")))  # noqa: T201
+    except TrackingError as error:
+        print(f"error: {error}", file=sys.stderr)  # noqa: T201  # MLflow says what it makes of the store
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
