@@ -124,7 +124,7 @@ class Package:
         except BaseException as error:
             package.close()
             if isinstance(error, PackageError):
-                raise PackageError(f"{folder}: {error}; get the model anew") from error
+                raise PackageError(f"{folder / SAVED_MODEL}: {error}; get the model anew") from error
             raise
         return package
 
