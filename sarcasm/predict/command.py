@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from contextlib import nullcontext
 from dataclasses import asdict
 from itertools import count
@@ -14,6 +13,7 @@ from sarcasm import console
 from sarcasm.arguments import Parser, add_model, model_folder, store_options
 from sarcasm.errors import AudioError, ConfigError
 from sarcasm.predict.clips import find_clips
+from sarcasm.terminal import print_error, say_json
 
 if TYPE_CHECKING:
     import numpy as np
@@ -71,9 +71,9 @@ def _predict(parsed: argparse.Namespace) -> int:
                     _draw(parsed.plot, path, waveform, prediction, package.description)
         description = package.description
     for _, reason in failed:
-        console.print_error(reason)
+        print_error(reason)
     if parsed.json:
-        print(json.dumps(_as_json(description, said, failed), indent=2))  # noqa: T201
+        say_json(_as_json(description, said, failed))
     elif said:
         say_predictions(description, said)
     return console.FAILED if failed else console.DONE
