@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from sarcasm.packaged import Description, Prediction
-from sarcasm.terminal import screen
 
-LEVELS = "▁▂▃▄▅▆▇█"
+from sarcasm.packaged import Description, Prediction
+from sarcasm.terminal import screen, visible
+
+LEVELS, PLAIN_LEVELS = "▁▂▃▄▅▆▇█", "12345678"
+"""Heights of bars; the latter where the terminal has no letters for them."""
 WIDEST = 30
 """Characters for the pieces of a clip; where there are more, one stands for the mean over some."""
 
@@ -22,6 +24,7 @@ def say_predictions(description: Description, said: Sequence[tuple[Path, Predict
         said: each clip and what the model says of it.
     """
     console = screen.stdout()
+    levels = LEVELS if visible(LEVELS, console.encoding) == LEVELS else PLAIN_LEVELS
     threshold = said[0][1].threshold if said else 0.5
     model = f"{description.run_name} [{description.run_id[:8]}]" if description.run_id else description.run_name
     console.say(f"model {model}, trained on {description.dataset}")
@@ -34,15 +37,15 @@ def say_predictions(description: Description, said: Sequence[tuple[Path, Predict
     for path, prediction in said:
         table.add_row(
             str(path), f"{prediction.seconds:.1f}", f"{prediction.probability:.3f}", prediction.label,
-            sparkline([piece.probability for piece in prediction.pieces]),
+            sparkline([piece.probability for piece in prediction.pieces], levels),
         )  # fmt: skip
     console.show(table)
     rule = "each class is decided by itself" if description.decision.value == "round" else f"from {threshold:.3f} on"
     console.say(f"Decided {description.labels[0]}: {rule}.")
 
 
-def sparkline(probabilities: Sequence[float]) -> str:
+def sparkline(probabilities: Sequence[float], levels: str = LEVELS) -> str:
     """Probabilities as bars of eight heights, low to high, no more than fit on a line."""
     n_columns = min(len(probabilities), WIDEST)
     means = [float(np.mean(part)) for part in np.array_split(np.asarray(probabilities), n_columns)]
-    return "".join(LEVELS[min(int(value * len(LEVELS)), len(LEVELS) - 1)] for value in means)
+    return "".join(levels[min(int(value * len(levels)), len(levels) - 1)] for value in means)

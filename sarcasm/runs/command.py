@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sarcasm import console
 from sarcasm.arguments import Parser, add_commands, add_runs, add_store, number_of, one_of, store_options
