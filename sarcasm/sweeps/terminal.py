@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from sarcasm.errors import TrackingError
 from sarcasm.sweeps.claims import Claims
 from sarcasm.sweeps.gather import Gathered, as_row
 from sarcasm.sweeps.words import (
@@ -41,7 +42,9 @@ def say_job(run: Recorded, number: int, metric: str, varied: Collection[str] = (
         varied: keys of the overrides that the sweep varies, such as "pca" and "seed"; empty shows all overrides.
         was_done: whether it was done before, and is not done again.
     """
-    overrides = json.loads(run.tags.get("overrides", "[]"))
+    overrides: list[str] = []
+    with suppress(TrackingError):  # then its name tells which it is
+        overrides = run.overrides()
     shown = [each for each in overrides if not varied or each.lstrip("+").partition("=")[0] in varied]
     row = as_row(run, {}, metric)
     parts = [
