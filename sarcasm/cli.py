@@ -274,7 +274,7 @@ def _report(parsed: argparse.Namespace) -> int:
         else:
             html = pages.page_of_both(runs[0], runs[1], audio, track)
     with named(output), atomic(output) as file:
-        file.write(html.encode())
+        file.write(html.encode(errors="backslashreplace"))
     console.say_page(output)
     return console.DONE
 

@@ -16,6 +16,8 @@ LARGEST_MB = 500
 """Of an artifact that is read whole; the page of a run with the sound of its clips is the largest."""
 ACCURACY = {"predictions.csv": "test/utterance/accuracy", "predictions_examples.csv": "test/example/accuracy"}
 """Artifact of decisions -> the metric that has been computed from them."""
+COUNTS = "classification_report.json"
+"""Artifact that counts them."""
 VALUES = {"label": {"0", "1"}, "decision": {"0", "1", "neither", "both"}}
 """Column of decisions -> what may stand there."""
 NUMBERS: Mapping[str, type[int] | type[float]] = {"seed": int, "example": int, "probability": float}
@@ -55,16 +57,30 @@ def rows_of(text: str) -> list[dict[str, str]]:
     return [dict(zip(head, line, strict=True)) for line in lines]
 
 
-def check_decisions(rows: Sequence[Mapping[str, str]], accuracy: float | None) -> None:
+def n_decided(report: Mapping[str, Any], metric: str) -> int | None:
+    """How many decisions a run made, by its classification report; None where that does not say so.
+
+    Args:
+        report: level -> scikit-learn's report as a dict.
+        metric: of `ACCURACY`.
+    """
+    found: Any = report
+    for key in (metric.split("/")[1], "weighted avg", "support"):
+        found = found.get(key) if isinstance(found, dict) else None
+    return int(found) if isinstance(found, int | float) and math.isfinite(found) else None
+
+
+def check_decisions(rows: Sequence[Mapping[str, str]], accuracy: float | None, n: int | None) -> None:
     """Stop where decisions are not those that a run has made.
 
     Args:
         rows: a decision each.
         accuracy: share of right ones, as the run computed it; None where it is not known.
+        n: how many there are, likewise.
     """
+    if n is not None and len(rows) != n:
+        raise Damage(f"it has {len(rows)} decisions, and the run counted {n}")
     if not rows:
-        if accuracy is not None:
-            raise Damage("it has no rows")
         return
     if lacking := [name for name in ("utterance", "fold", *VALUES) if name not in rows[0]]:
         raise Damage(f"it has no column {' and no column '.join(lacking)}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
@@ -13,7 +13,16 @@ from pathlib import Path
 from typing import Any
 
 from sarcasm.errors import ConfigError, TrackingError
-from sarcasm.tracking.artifacts import ACCURACY, LARGEST_MB, Damage, check_decisions, json_of, rows_of
+from sarcasm.tracking.artifacts import (
+    ACCURACY,
+    COUNTS,
+    LARGEST_MB,
+    Damage,
+    check_decisions,
+    json_of,
+    n_decided,
+    rows_of,
+)
 from sarcasm.tracking.failures import one_line, tracking_errors, without_password
 from sarcasm.tracking.operations import LONGEST_PARAM, LONGEST_TAG
 from sarcasm.tracking.options import Tracking
@@ -150,16 +159,19 @@ class Recorded:
             return json_of(text, dict)
 
     def rows(self, artifact_path: str) -> list[dict[str, str]]:
-        """A CSV artifact: column -> value, for each row; decisions are those that the run's accuracy was computed from.
+        """A CSV artifact: column -> value, for each row.
 
         Raises:
-            TrackingError: see `text`; or it is damaged.
+            TrackingError: see `text`; or it is damaged; or it holds other decisions than the run counted.
         """
         text = self.text(artifact_path)
         with self.reading(artifact_path):
             rows = rows_of(text)
-            if artifact_path in ACCURACY:
-                check_decisions(rows, self.metrics.get(ACCURACY[artifact_path]))
+            if metric := ACCURACY.get(artifact_path):
+                counted = None
+                with suppress(TrackingError):
+                    counted = n_decided(self.json(COUNTS), metric)
+                check_decisions(rows, self.metrics.get(metric), counted)
             return rows
 
     def options(self) -> Mapping[str, Any]:
