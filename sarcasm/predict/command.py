@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from contextlib import nullcontext
 from dataclasses import asdict
 from itertools import count
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 FEW_CLIPS = 3
 """That are through before a bar would tell anything."""
+LONGEST_STEM = 200
+"""Bytes of a picture's name; a letter has four at most, and most file systems take 255."""
 
 
 def add_predict_command(commands: argparse._SubParsersAction[Parser]) -> None:
@@ -85,7 +88,9 @@ def _draw(folder: Path, path: Path, waveform: np.ndarray, prediction: Prediction
 
     title = f"{path.name}, {description.run_name}"
     picture = clip_picture(title, waveform, prediction, description.cautions)
-    names = (f"{path.stem}{f'-{number}' if number > 1 else ''}.png" for number in count(1))
+    # Shorter than names may be, as this one gets longer while it is written.
+    stem = path.stem if len(os.fsencode(path.stem)) <= LONGEST_STEM else path.stem[: LONGEST_STEM // 4]
+    names = (f"{stem}{f'-{number}' if number > 1 else ''}.png" for number in count(1))
     target = next(folder / name for name in names if not (folder / name).exists())
     folder.mkdir(parents=True, exist_ok=True)
     with named(target), atomic(target) as file:
