@@ -207,7 +207,7 @@ def test_sound_is_linked_embedded_or_left_out(tmp_path, rng):
     clip = {"id": "1", "path": str(tmp_path / "ä b.wav")}
     assert with_sound([clip], Audio.none)[0]["sound"] == ""
     assert with_sound([clip], Audio.linked)[0]["sound"] == f"file://{tmp_path}/%C3%A4%20b.wav"
-    for elsewhere in ("//host/share/x.wav", "x.wav", "../x.wav", "", "http://host/x.wav", "/a\0b"):
+    for elsewhere in ("//host/share/x.wav", "x.wav", "../x.wav", "", "http://host/x.wav", "/a\0b", "/\ud83d"):
         assert with_sound([clip | {"path": elsewhere}], Audio.linked)[0]["sound"] == ""
     bytes_in_it = os.fsdecode(b"/clips/\xff.wav")
     assert with_sound([clip | {"path": bytes_in_it}], Audio.linked)[0]["sound"] == "file:///clips/%FF.wav"

@@ -7,13 +7,35 @@ import logging
 import os
 import subprocess
 import sys
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from rich.text import Text
 
+import sarcasm.predict.terminal as terminal_of_predictions
+import sarcasm.prepare.terminal as terminal_of_preparation
+import sarcasm.runs.terminal as terminal_of_runs
+import sarcasm.sweeps.terminal as terminal_of_sweeps
+from sarcasm import console, plan
+from sarcasm.check.findings import Balance, Finding, Report, State, grouped
+from sarcasm.check.show import show
+from sarcasm.errors import SarcasmError
+from sarcasm.plan import Job, Plan
+from sarcasm.prepare.steps import Outcome, Outlook
 from sarcasm.project import PROJECT
+from sarcasm.repeat import Difference, Repetition
+from sarcasm.runs.differ import Differences
+from sarcasm.runs.listing import Listed
+from sarcasm.runs.show import Changed, Shown
+from sarcasm.store.upkeep import Dropped, Info, Kept, Verified
+from sarcasm.sweeps import Claims, gather
 from sarcasm.terminal import one_line, print_error, say, say_json, screen, set_up, visible, write
+from sarcasm.tracking import Parts, Recorded, Repaired, Sent
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 ACTING = {
     "\x1b[2J": r"\x1b[2J",
@@ -112,6 +134,96 @@ def test_what_is_logged_or_warned_of_is_harmless(capsys):
     err = capsys.readouterr().err
     assert "run \\x1b[2J\\nerror: forged\ntwo\nlines \\x1b[2J\n" in err
     assert "\x1b" not in err
+
+
+def recorded(text: str, **tags: str) -> Recorded:
+    metrics = {"test/utterance/f1_weighted": 0.5, "validation/utterance/f1_weighted": 0.5}
+    tags |= {"cautions": text, "error": text, "embedding.weights": text, "mlflow.user": text}
+    return Recorded(
+        "0" * 32, text, "FINISHED", {"head.name": text}, metrics, tags, SimpleNamespace(where=lambda *_: text), NOON, NOON,
+        experiment=text, artifact_uri=text,
+    )  # fmt: skip
+
+
+def say_runs(text: str) -> None:
+    line = Listed(recorded(text), Parts(0, 0), (text,))
+    terminal_of_runs.say_list([line, line], text, has_more=True)
+    terminal_of_runs.say_shown(Shown(line, {text: Changed(text, text)}, [line], [text]))
+    terminal_of_runs.say_sent(Sent(text, text, "", "sqlite:///x", text))
+    seen = SimpleNamespace(run_id="0", run_name=text, why=text)
+    terminal_of_runs.say_repaired(Repaired((seen,), (seen,), 1))
+    found = Differences({text: [text, None]}, {text: [1, text]}, [], [text, None], {}, 2)
+    terminal_of_runs.say_differences(
+        [recorded(text), replace(recorded(text), run_id="1" * 32)],
+        found,
+        {"0" * 32: (text,), "1" * 32: ()},
+        with_patch=True,
+    )
+
+
+def say_predictions(text: str) -> None:
+    description = SimpleNamespace(
+        run_name=text, run_id="", dataset=text, labels=(text, text), decision=SimpleNamespace(value="argmax")
+    )
+    prediction = SimpleNamespace(
+        threshold=0.5, seconds=1.0, probability=0.5, label=text, pieces=(SimpleNamespace(probability=1.0),)
+    )
+    terminal_of_predictions.say_predictions(description, [(Path(text), prediction)])
+
+
+def say_check(text: str) -> None:
+    group = grouped(text, [(True, 1.0)])
+    findings = (Finding(text, text, State.broken, text, text, (text,)), Finding(text, "x", State.missing, text))
+    show(Report(findings, (Balance(text, (group,), (group,), (group,)),), text))
+
+
+def say_preparation(text: str) -> None:
+    prepared = Path(text)
+    terminal_of_preparation.say_plan([Outlook(text, prepared, 1, 2, remark=text)], on_stdout=True)
+    terminal_of_preparation.say_outcome(Outcome(prepared, 2, 1, failed={text: text}, warned={text: (text,)}))
+    shown = terminal_of_preparation.Terminal()
+    shown.note(text)
+    with shown.clips(text, 1) as advance:
+        advance()
+
+
+def say_sweep(text: str) -> None:
+    run = recorded(text, overrides=json.dumps([f"head={text}"]))
+    other = replace(
+        run,
+        run_id="1" * 32,
+        status="FAILED",
+        params={"head.name": "a"},
+        tags={"overrides": '["head=a"]', "error": text},
+    )
+    terminal_of_sweeps.say_job(run, 0, "validation/utterance/f1_weighted")
+    gathered = gather([run, other], "validation/utterance/f1_weighted", minimises=False)
+    terminal_of_sweeps.say_sweep(gathered, Claims((), {}, (text,), (text,), {}), text, text)
+    plan.say(Plan((Job((text,), problem=text), Job(("a", text), n_to_embed=1)), 0, text))
+
+
+def say_of_console(text: str) -> None:
+    console.say_cautions([text])
+    console.say_note(text)
+    console.say_store(Info(Path(text), 1, 1, (Kept({text: text, "x": {text: text}}, 1, 1, text),)))
+    console.say_verified(Path(text), Verified(1, 1, (text,)))
+    console.say_dropped(Path(text), Dropped(1, 1))
+    console.say_repetition(text, text, Repetition(1, 1, 1, (Difference(text, text, text),)))
+    console.say_comparison([recorded(text)], [], {text: [text]})
+    console.say_failed(SarcasmError(text), [text])
+    with console.track(text) as track:
+        list(track([1]))
+
+
+@pytest.mark.parametrize("writer", [say_runs, say_predictions, say_check, say_preparation, say_sweep, say_of_console], ids=lambda each: each.__name__)  # fmt: skip
+def test_no_writer_prints_what_acts_and_none_loses_a_bracket(capsys, writer):
+    for text in (*ACTING, *HARMLESS, "two\nlines"):
+        writer(text.replace("/", "|"))
+        out, err = capsys.readouterr()
+        printed = out + err
+        assert visible(printed) == printed, ascii(text)
+        shown = " ".join(one_line(text.replace("/", "|")).split())
+        assert shown in " ".join(printed.split()), ascii(text)
 
 
 def test_nothing_else_prints_or_makes_a_console():

@@ -38,7 +38,11 @@ def with_sound(clips: Sequence[dict[str, Any]], audio: Audio, track: Track = lam
 
 def _link(path: str) -> str:
     """A file of this machine as an address; "" where a path is none of this machine's, such as //HOST/FILE."""
-    return Path(path).as_uri() if path.startswith("/") and not path.startswith("//") and "\0" not in path else ""
+    is_here = path.startswith("/") and not path.startswith("//") and "\0" not in path
+    try:
+        return Path(path).as_uri() if is_here else ""
+    except UnicodeEncodeError:  # half a surrogate pair, which no file's name has
+        return ""
 
 
 def data_uri(path: Path, clip: str) -> str:
