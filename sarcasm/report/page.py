@@ -6,7 +6,6 @@ from files of the same machine. What it is given of its clips stands in it as JS
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,7 +19,8 @@ from sarcasm.report.words import certainty, fits_table
 from sarcasm.scoring import METRICS, Result, verdict
 from sarcasm.tracking.artifacts import json_of
 
-CLIPS = re.compile(r'<script type="application/json" id="clips">(.*?)</script>', re.DOTALL)
+CLIPS, SCRIPT_END = '<script type="application/json" id="clips">', "</script>"
+"""What the clips stand between; within them no < stands."""
 ORDERS = {
     "mistakes": "confident mistakes", "swing": "changes its mind most", "probability": "most sarcastic",
     "length": "longest", "id": "id",
@@ -149,10 +149,16 @@ def clips_of(html: str) -> dict[str, Any]:
         SarcasmError: it is no page of a run, or one of an older version.
         Damage: what it was given is damaged.
     """
-    found = CLIPS.search(html)
+    _, found, rest = html.partition(CLIPS)
     if not found:
         raise SarcasmError("its report.html has no clips to hear: it is of an older version; run it again")
-    return checked(json_of(found[1], dict))
+    return checked(json_of(rest.partition(SCRIPT_END)[0], dict))
+
+
+def without_clips(html: str) -> str:
+    """A page without what it was given of its clips."""
+    before, _, rest = html.partition(CLIPS)
+    return before + rest.partition(SCRIPT_END)[2]
 
 
 def _rendered(template: str, **values: Any) -> str:
