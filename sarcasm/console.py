@@ -195,6 +195,7 @@ def job() -> Iterator[None]:
     In a sweep Hydra has to know which job failed, and goes on with the others: there the error is said at once, and
     raised.
     """
+    set_up()  # a launcher may have started this process for the job
     try:
         with _unwritable_as_our_error():
             yield
