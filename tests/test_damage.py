@@ -100,10 +100,10 @@ def ask_api(runs):
 
 
 READERS = {
-    "compare": (ask_compare, ("predictions.csv", "params.json")),
+    "compare": (ask_compare, ("predictions.csv",)),
     "diff": (ask_diff, ("params.json", "environment.json")),
     "report": (lambda runs: pages.page_again(runs[0], Audio.none), ("report.html",)),
-    "report of two": (lambda runs: pages.page_of_both(*runs, Audio.none), ("report.html", "params.json")),
+    "report of two": (lambda runs: pages.page_of_both(*runs, Audio.none), ("params.json",)),
     "api": (ask_api, ("params.json", "predictions_examples.csv")),
     "losses and decisions": (lambda runs: repeat.differences(*runs).differences, ("predictions_examples.csv",)),
 }  # fmt: skip
