@@ -176,7 +176,7 @@ def train_and_score(
                 config.resampler, store, track,
             )  # fmt: skip
     piece_seconds = config.embedding.piece_seconds if config.pool is embeddings.Pool.none else None
-    heard = report.heard(tested, result.utterances, table, overviews, piece_seconds)
+    heard = report.heard(tested, result.utterances, table, overviews, piece_seconds, corpus.hashes)
     with tracked.time("report"), TemporaryDirectory() as folder:
         report.write(
             Path(folder), name, facts, cautions, losses, result, run_ids, table, options, heard, config.report,

@@ -17,6 +17,7 @@ from sarcasm import console
 from sarcasm.config import compose, did_you_mean, parse
 from sarcasm.errors import ConfigError
 from sarcasm.project import PROJECT
+from sarcasm.terminal import print_error
 
 if TYPE_CHECKING:
     from sarcasm.tracking import Tracking
@@ -34,7 +35,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """See `argparse.ArgumentParser.error`."""
-        console.print_error(f"{re.sub('^argument [A-Z]+: ', '', message)}; see {self.prog} --help")
+        print_error(f"{re.sub('^argument [A-Z]+: ', '', message)}; see {self.prog} --help")
         sys.exit(console.WRONG_CONFIG)
 
 

@@ -32,6 +32,7 @@ from sarcasm.project import PROJECT
 from sarcasm.report.options import Audio
 from sarcasm.runs.command import add_runs_command
 from sarcasm.serve.command import add_serve_command
+from sarcasm.terminal import print_error, say_json, set_up
 
 ACTIONS = ("info", "verify", "prune", "clear")
 """Of `sarcasm store`."""
@@ -39,6 +40,7 @@ ACTIONS = ("info", "verify", "prune", "clear")
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit status."""
+    set_up()
     parsed = read(program(), sys.argv[1:] if arguments is None else arguments)
     return console.exit_status(lambda: parsed.run(parsed), parsed.overrides, parsed.config)
 
@@ -200,14 +202,12 @@ def _prepare(parsed: argparse.Namespace) -> int:
             raise
         except SarcasmError as error:
             # What the other steps make is worth having all the same.
-            console.print_error(str(error))
+            print_error(str(error))
             has_failed = True
     return console.FAILED if has_failed else console.DONE
 
 
 def _check(parsed: argparse.Namespace) -> int:
-    import json
-
     from sarcasm.check import check
     from sarcasm.check.show import show
     from sarcasm.embeddings import VGGishEmbedding
@@ -226,15 +226,13 @@ def _check(parsed: argparse.Namespace) -> int:
         named=parsed.dataset or "",
     )
     if parsed.json:
-        print(json.dumps(report.as_json(), indent=2))  # noqa: T201
+        say_json(report.as_json())
     else:
         show(report)
     return console.FAILED if report.bad else console.DONE
 
 
 def _compare(parsed: argparse.Namespace) -> int:
-    import json
-
     from sarcasm import compare
     from sarcasm.tracking import find_run
 
@@ -245,7 +243,7 @@ def _compare(parsed: argparse.Namespace) -> int:
     pairs = compare.compare([compare.read(run) for run in runs])
     differing = compare.differing(runs)
     if parsed.json:
-        print(json.dumps(compare.as_json(runs, pairs, differing), indent=2, default=str))  # noqa: T201
+        say_json(compare.as_json(runs, pairs, differing))
     else:
         console.say_comparison(runs, pairs, differing)
     return console.DONE
@@ -276,7 +274,7 @@ def _report(parsed: argparse.Namespace) -> int:
         else:
             html = pages.page_of_both(runs[0], runs[1], audio, track)
     with named(output), atomic(output) as file:
-        file.write(html.encode())
+        file.write(html.encode(errors="backslashreplace"))
     console.say_page(output)
     return console.DONE
 
@@ -337,7 +335,6 @@ def _probe(parsed: argparse.Namespace) -> int:
 
 
 def _store_action(parsed: argparse.Namespace) -> int:
-    import json
     from dataclasses import asdict
 
     from sarcasm.store import upkeep
@@ -356,7 +353,7 @@ def _store_action(parsed: argparse.Namespace) -> int:
     if parsed.action == "info":
         found = upkeep.info(path)
         if parsed.json:
-            print(json.dumps(asdict(found), indent=2, default=str))  # noqa: T201
+            say_json(asdict(found))
         else:
             console.say_store(found)
     elif parsed.action == "verify":

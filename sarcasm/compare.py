@@ -194,8 +194,13 @@ def differing(runs: Sequence[Recorded]) -> dict[str, list[Any]]:
     return {
         key: values
         for key, values in found.items()
-        if any(value != values[0] for value in values) and not key.startswith(OF_THE_PLACE)
+        if any(not same(value, values[0]) for value in values) and not key.startswith(OF_THE_PLACE)
     }
+
+
+def same(one: Any, other: Any) -> bool:
+    """Whether two recorded values are equal; what is not a number equals itself."""
+    return bool(one == other or (one != one and other != other))
 
 
 def claims(pairs: Sequence[Pair], called: Mapping[str, str]) -> list[str]:

@@ -24,7 +24,6 @@ from omegaconf.errors import OmegaConfBaseException
 
 from sarcasm import compare
 from sarcasm import help as help_page
-from sarcasm.addresses import without_password
 from sarcasm.errors import ConfigError, SarcasmError
 from sarcasm.explain import explain, is_planned, wrong_sweep
 from sarcasm.plan import plan
@@ -34,6 +33,7 @@ from sarcasm.repeat import Repetition
 from sarcasm.report.words import SURE, certainty, fits_table
 from sarcasm.scoring import METRICS, Result, Scores, gain, verdict
 from sarcasm.store.upkeep import Dropped, Info, Verified
+from sarcasm.terminal import print_error, say, set_up, write
 from sarcasm.tracking import VARIED_VARIABLE, Recorded, open_sweep, sweep
 
 _stopped: list[SarcasmError] = []
@@ -68,13 +68,14 @@ def train_status(main: Callable[[], Any]) -> int:
     Raises:
         Exception: whatever is our own mistake, with its traceback.
     """
+    set_up()
     # Libraries make half a million objects that stay; looking through them for what could go costs a second and a half.
     gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
     # Otherwise Hydra prints exceptions itself and exits with 1 for all of them.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     if {"-h", "--help"} & set(sys.argv[1:]):
         # Hydra's own way to this text takes half a second longer, for lists that do not stand in it.
-        return exit_status(lambda: print(help_page.render(), end=""), sys.argv[1:], "config")  # noqa: T201
+        return exit_status(lambda: write(help_page.render()), sys.argv[1:], "config")
 
     def run() -> int:
         if wrong := wrong_sweep(sys.argv[1:]):
@@ -132,6 +133,7 @@ def exit_status(run: Callable[[], int | None], arguments: Sequence[str], config:
     Raises:
         Exception: whatever is our own mistake, with its traceback.
     """
+    set_up()
     # Where these go stands in conf/hydra/job_logging/console.yaml.
     logging.addLevelName(logging.WARNING, "warning")
     logging.addLevelName(logging.INFO, "note")
@@ -193,6 +195,7 @@ def job() -> Iterator[None]:
     In a sweep Hydra has to know which job failed, and goes on with the others: there the error is said at once, and
     raised.
     """
+    set_up()  # a launcher may have started this process for the job
     try:
         with _unwritable_as_our_error():
             yield
@@ -223,11 +226,6 @@ def _is_from_hydra(error: BaseException) -> bool:
     return last is not None and last.tb_frame.f_globals.get("__name__", "").startswith("hydra.")
 
 
-def print_error(message: str) -> None:
-    """One line on stderr, whatever address stands in it without its password."""
-    print(f"error: {' '.join(without_password(message).split())}", file=sys.stderr)  # noqa: T201
-
-
 @contextmanager
 def track(description: str) -> Iterator[Callable[[Iterable[Item]], Iterable[Item]]]:
     """Within the block, show how far something is that is gone through with the function that this gives.
@@ -235,20 +233,14 @@ def track(description: str) -> Iterator[Callable[[Iterable[Item]], Iterable[Item
     Args:
         description: what is being done.
     """
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
+    from rich.progress import BarColumn, MofNCompleteColumn, TimeElapsedColumn, TimeRemainingColumn
+
+    from sarcasm.terminal import screen
 
     columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-    described = TextColumn("{task.description:>10}", markup=False)
-    console, is_brief = _stderr(), is_one_of_many()
-    is_silent = is_brief and not console.is_terminal  # what is wiped off a terminal leaves empty lines in a file
-    with Progress(described, *columns, console=console, transient=is_brief, disable=is_silent) as progress:
+    # What is wiped off a terminal leaves empty lines in a file.
+    is_brief = is_one_of_many()
+    with screen.progress(*columns, is_transient=is_brief, is_silent=is_brief) as progress:
         yield partial(progress.track, description=description)
 
 
@@ -256,8 +248,10 @@ def say_cautions(cautions: Sequence[str]) -> None:
     """Print each on a line of its own; of a sweep's jobs, they are said once in its end."""
     if is_one_of_many():
         return
+    from sarcasm.terminal import screen
+
     for caution in cautions:
-        _stderr().print(f"warning: {caution}", style="yellow")
+        screen.stderr().say(f"warning: {caution}", "yellow")
 
 
 def is_one_of_many() -> bool:
@@ -282,7 +276,9 @@ def say_job(run: Recorded, metric: str, *, was_done: bool = False) -> None:
 
 def say_note(text: str) -> None:
     """Print what is going on, on stderr."""
-    _stderr().print(f"note: {text}")
+    from sarcasm.terminal import screen
+
+    screen.stderr().say(f"note: {text}")
 
 
 def say_goes_on(run_id: str) -> None:
@@ -294,18 +290,18 @@ def say_summary(facts: Mapping[str, str], result: Result, run_id: str, where: st
     """Print what was run, the scores above the baselines, what can be said of them, and how to look at the run, on
     stdout.
     """
-    from rich.table import Table
+    from sarcasm.terminal import screen
 
-    console = _stdout()
+    console = screen.stdout()
     for name, value in facts.items():
-        console.print(f"{name:>10}  {value}", soft_wrap=True)
+        console.say(f"{name:>10}  {value}")
     if rows := fits_table(result):
-        fits = Table(*rows[0], box=None, padding=(0, 1), header_style="bold")
+        fits = screen.grid(*rows[0])
         for row in rows[1:]:
             fits.add_row(*row)
-        console.print()
-        console.print(fits)
-    table = Table("", *METRICS.values(), "gain", box=None, padding=(0, 0, 0, 1), header_style="bold")
+        console.say()
+        console.show(fits)
+    table = screen.grid("", *METRICS.values(), "gain", padding=(0, 0, 0, 1))
     for column in table.columns:
         column.no_wrap = True
         column.justify = "right"
@@ -317,32 +313,35 @@ def say_summary(facts: Mapping[str, str], result: Result, run_id: str, where: st
         for baseline in result.baselines:
             if baseline.is_deaf is is_deaf:
                 table.add_row(baseline.name.replace("_", " "), *_numbers(baseline.scores), style="dim")
-    console.print()
-    console.print(table)
-    console.print(f"\n{verdict(result.scores['utterance'], result.baselines)}", soft_wrap=True)
+    console.say()
+    console.show(table)
+    console.say()
+    console.say(verdict(result.scores["utterance"], result.baselines))
     for sentence in certainty(result):
-        console.print(sentence, soft_wrap=True)
-    console.print(f"Run {run_id}; to look at it: {where}", soft_wrap=True)
+        console.say(sentence)
+    console.say(f"Run {run_id}; to look at it: {where}")
 
 
 def say_comparison(
     runs: Sequence[Recorded], pairs: Sequence[compare.Pair], differing: Mapping[str, Sequence[Any]]
 ) -> None:
     """Print the runs, the options that differ, each pair's numbers, and what can be claimed, on stdout."""
-    from rich.table import Table
+    from sarcasm.terminal import screen
 
-    console, called = _stdout(), compare.letters(runs)
+    console, called = screen.stdout(), compare.letters(runs)
     for run in runs:
-        console.print(f"{called[run.run_id]:>2}  {run.run_id[:8]}  {run.run_name}", soft_wrap=True)
-    console.print()
-    options = Table("differs", *called.values(), box=None, padding=(0, 1), header_style="bold")
+        console.say(f"{called[run.run_id]:>2}  {run.run_id[:8]}  {run.run_name}")
+    console.say()
+    options = screen.grid("differs", *called.values())
     for key, values in differing.items():
         options.add_row(key, *(str(value) if value is not None else "" for value in values))
-    console.print(options if differing else "No option differs.")
-    table = Table(
-        "", "weighted F", "differ", "95 %", "alone right", "p clips", "p voices", "McNemar", box=None,
-        padding=(0, 0, 0, 1), header_style="bold",
-    )  # fmt: skip
+    if differing:
+        console.show(options)
+    else:
+        console.say("No option differs.")
+    table = screen.grid(
+        "", "weighted F", "differ", "95 %", "alone right", "p clips", "p voices", "McNemar", padding=(0, 0, 0, 1)
+    )
     for pair in pairs:
         result = pair.result
         by_speaker = "" if pair.p_speaker is None else f"{pair.p_speaker:.2g}"
@@ -351,125 +350,102 @@ def say_comparison(
             f"{result.difference:+.3f}", f"{result.low:+.3f} to {result.high:+.3f}",
             f"{result.n_only_b} : {result.n_only_a}", f"{pair.p_permutation:.2g}", by_speaker, f"{pair.p_mcnemar:.2g}",
         )  # fmt: skip
-    console.print()
-    console.print(table)
-    console.print()
+    console.say()
+    console.show(table)
+    console.say()
     for pair, claim in zip(pairs, compare.claims(pairs, called), strict=True):
-        console.print(claim, soft_wrap=True)
+        console.say(claim)
         if pair.n_only_a or pair.n_only_b:
-            console.print(
+            console.say(
                 f"  On the {pair.result.n_utterances} utterances that both tested; {pair.n_only_a} and"
-                f" {pair.n_only_b} that only one did are left out.", soft_wrap=True,
-            )  # fmt: skip
+                f" {pair.n_only_b} that only one did are left out.")  # fmt: skip
         if not pair.same_folds:
-            console.print(
-                "  They were tested in different folds: they also learned from different utterances.", soft_wrap=True
-            )
+            console.say("  They were tested in different folds: they also learned from different utterances.")
 
 
 def say_page(path: Path) -> None:
     """Print where a page is, on stdout."""
-    _stdout().print(f"{path}; to look at it: {path.absolute().as_uri()}", soft_wrap=True, highlight=False)
+    say(f"{path}; to look at it: {path.absolute().as_uri()}")
 
 
 def say_repetition(first: str, again: str, found: Repetition) -> None:
     """Print whether a run came out the same again, on stdout."""
-    console = _stdout()
+    from sarcasm.terminal import screen
+
+    console = screen.stdout()
     compared = f"{found.n_losses} losses, {found.n_metrics} metrics and {found.n_decisions} predictions"
     if not found.differences:
-        console.print(f"Repeated: all {compared} of run {again} equal those of {first} to the bit.", soft_wrap=True)
+        console.say(f"Repeated: all {compared} of run {again} equal those of {first} to the bit.")
         return
     for each in found.differences[:MOST_DIFFERENCES]:
-        console.print(f"{each.what}: {each.first} then, {each.second} now", soft_wrap=True)
+        console.say(f"{each.what}: {each.first} then, {each.second} now")
     more = len(found.differences) - MOST_DIFFERENCES
     if more > 0:
-        console.print(f"and {more} more", soft_wrap=True)
-    console.print(f"Not repeated: run {again} differs from {first}; {compared} were compared.", soft_wrap=True)
+        console.say(f"and {more} more")
+    console.say(f"Not repeated: run {again} differs from {first}; {compared} were compared.")
 
 
 def say_probe(named: Sequence[Named], alone: Deaf, split: str, run_id: str, where: str) -> None:
     """Print what else the embeddings tell, on stdout."""
-    from rich.table import Table
+    from sarcasm.terminal import screen
 
-    console = _stdout()
-    table = Table(
-        "who speaks, and where",
-        "classes",
-        "clips",
-        "accuracy",
-        "balanced",
-        "by chance",
-        "p",
-        box=None,
-        padding=(0, 1),
-        header_style="bold",
-    )
+    console = screen.stdout()
+    table = screen.grid("who speaks, and where", "classes", "clips", "accuracy", "balanced", "by chance", "p")
     for each in named:
         table.add_row(
             each.target, str(each.n_classes), str(each.n_tested), f"{each.accuracy:.3f}",
             f"{each.balanced_accuracy:.3f}", f"{each.by_chance:.3f}", f"{each.p_value:.2g}",
         )  # fmt: skip
-    console.print(table if named else "The corpus names no two speakers or shows with enough clips.")
+    if named:
+        console.show(table)
+    else:
+        console.say("The corpus names no two speakers or shows with enough clips.")
     for each in named:
-        console.print(
+        console.say(
             f"From these embeddings the head can tell the {each.target}: what it learns of sarcasm may be the"
             f" {each.target}'s habit."
             if each.p_value < SURE
             else f"That the head can tell the {each.target} is not shown; with {each.n_tested} clips this says"
-            f" {'little' if each.n_tested < FEW_CLIPS else 'something'}.", soft_wrap=True,
-        )  # fmt: skip
+            f" {'little' if each.n_tested < FEW_CLIPS else 'something'}.")  # fmt: skip
     scores, interval = alone.scores, alone.interval["f1_weighted"]
-    console.print(
+    console.say(
         f"Sarcasm by clip length and level alone (split={split}): weighted F {scores.f1_weighted:.3f}"
-        f" ({interval.low:.3f} to {interval.high:.3f}), AUROC {scores.auroc:.3f}.", soft_wrap=True,
-    )  # fmt: skip
-    console.print(f"Run {run_id}; to look at it: {where}", soft_wrap=True)
+        f" ({interval.low:.3f} to {interval.high:.3f}), AUROC {scores.auroc:.3f}.")  # fmt: skip
+    console.say(f"Run {run_id}; to look at it: {where}")
 
 
 def say_store(found: Info) -> None:
     """Print what a store holds, on stdout."""
-    from rich.table import Table
+    from sarcasm.terminal import screen
 
-    console = _stdout()
-    console.print(f"{found.path}: {found.n_bytes / 1e6:.1f} MB, hashes of {found.n_files} files", soft_wrap=True)
+    console = screen.stdout()
+    console.say(f"{found.path}: {found.n_bytes / 1e6:.1f} MB, hashes of {found.n_files} files")
     for kept in found.kept:
-        table = Table(show_header=False, box=None, padding=(0, 1))
+        table = screen.grid(show_header=False)
         table.add_row("entries", f"{kept.n_entries}, {kept.n_bytes / 1e6:.1f} MB, last used {kept.last_used}")
         for name, value in kept.recipe.items():
             text = ", ".join(f"{key} {each}" for key, each in value.items()) if isinstance(value, dict) else str(value)
             table.add_row(name, text)
-        console.print()
-        console.print(table)
+        console.say()
+        console.show(table)
 
 
 def say_verified(path: Path, found: Verified) -> None:
     """Print whether a store is as it was written, on stdout."""
-    console = _stdout()
+    from sarcasm.terminal import screen
+
+    console = screen.stdout()
     damaged = f"; {found.n_dropped} were damaged and are dropped" if found.n_dropped else ""
-    console.print(f"{path}: {found.n_whole} entries are as they were written{damaged}", soft_wrap=True)
+    console.say(f"{path}: {found.n_whole} entries are as they were written{damaged}")
     for complaint in found.complaints:
-        console.print(f"The file is damaged ({complaint}); the next run mends it", soft_wrap=True)
+        console.say(f"The file is damaged ({complaint}); the next run mends it")
 
 
 def say_dropped(path: Path, gone: Dropped) -> None:
     """Print what was dropped from a store, on stdout."""
     n = "1 entry" if gone.n_entries == 1 else f"{gone.n_entries} entries"
-    _stdout().print(f"{path}: {n} of {gone.n_bytes / 1e6:.1f} MB dropped", soft_wrap=True)
+    say(f"{path}: {n} of {gone.n_bytes / 1e6:.1f} MB dropped")
 
 
 def _numbers(scores: Scores) -> list[str]:
     return [f"{getattr(scores, metric):.3f}" for metric in METRICS]
-
-
-def _stdout() -> Any:
-    """Rich's console, for which nothing in a name or path is a colour or a number."""
-    from rich.console import Console
-
-    return Console(highlight=False, markup=False)
-
-
-def _stderr() -> Any:
-    """The same on stderr; lines end where they end."""
-    from rich.console import Console
-
-    return Console(stderr=True, soft_wrap=True, highlight=False, markup=False)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from sarcasm import compare, sweeps
-from sarcasm.errors import SarcasmError
+from sarcasm.errors import AudioError, SarcasmError, TrackingError
+from sarcasm.files import hash_files
 from sarcasm.project import here
 from sarcasm.report.listening import side_by_side
 from sarcasm.report.options import Audio
-from sarcasm.report.page import clips_of, page_of_two, with_clips
+from sarcasm.report.page import Page, page_of_two
+from sarcasm.report.recorded_page import read_page
 from sarcasm.report.sound import with_sound
 from sarcasm.sweeps.options import TO_CHOOSE_BY, is_minimised
 from sarcasm.tracking import Recorded
@@ -21,7 +24,7 @@ Track = Callable[[Iterable[Any]], Iterable[Any]]
 
 
 def page_again(run: Recorded, audio: Audio, track: Track = lambda each: each) -> str:
-    """The page that a run has recorded, with its sound from elsewhere.
+    """The page of a run, rendered anew of what its recorded page says, with its sound from elsewhere.
 
     Args:
         run: the run.
@@ -29,12 +32,13 @@ def page_again(run: Recorded, audio: Audio, track: Track = lambda each: each) ->
         track: wraps the clips, to show progress.
 
     Raises:
-        SarcasmError: the run has no such page.
+        SarcasmError: the run has no such page, it is damaged, or a file to be put into it is not what the run heard.
         AudioError: a clip that is to be put into it cannot be read.
     """
-    html = run.text(PAGE)
-    clips = _clips(run, html)
-    return with_clips(html, clips | {"clips": with_sound(clips["clips"], audio, track)})
+    recorded = _recorded(run)
+    warnings = dict.fromkeys([*_cautions(run), *recorded.warnings])
+    clips = {"runs": [run.run_name], "clips": _with_sound(run, recorded.clips["clips"], audio, track)}
+    return replace(recorded, title=run.run_name or recorded.title, warnings=list(warnings), clips=clips).html()
 
 
 def page_of_sweep(run: Recorded) -> str:
@@ -68,13 +72,12 @@ def page_of_both(first: Recorded, second: Recorded, audio: Audio, track: Track =
         AudioError: see `page_again`.
     """
     runs = [first, second]
-    clips = side_by_side(*(_clips(run, run.text(PAGE)) for run in runs))
+    differing = compare.differing(runs)
+    clips = side_by_side(*({**_recorded(run).clips, "runs": [run.run_name]} for run in runs))
     # Two runs of the same options have the same name.
-    clips |= {"runs": ["A", "B"], "clips": with_sound(clips["clips"], audio, track)}
-    warnings = dict.fromkeys(line for run in runs for line in run.tags.get("cautions", "").splitlines())
-    return page_of_two(
-        [compare.short(run) for run in runs], list(warnings), _claims(runs), compare.differing(runs), clips
-    )
+    clips |= {"runs": ["A", "B"], "clips": _with_sound(first, clips["clips"], audio, track)}
+    warnings = dict.fromkeys(line for run in runs for line in _cautions(run))
+    return page_of_two([compare.short(run) for run in runs], list(warnings), _claims(runs), differing, clips)
 
 
 def _claims(runs: list[Recorded]) -> list[str]:
@@ -87,15 +90,54 @@ def _claims(runs: list[Recorded]) -> list[str]:
     return [f"Weighted F on the clips that both tested: A {a}, B {b}.", *compare.claims(pairs, called)]
 
 
-def _clips(run: Recorded, html: str) -> dict[str, Any]:
+def _cautions(run: Recorded) -> list[str]:
+    return run.tags.get("cautions", "").splitlines()
+
+
+def _recorded(run: Recorded) -> Page:
+    html = run.text(PAGE)
     try:
-        found = clips_of(html)
+        with run.reading(PAGE):
+            page = read_page(html)
+            clips = [each | {"path": _moved(each["path"], run.project)} for each in page.clips["clips"]]
+            return replace(page, clips={**page.clips, "clips": clips})
+    except TrackingError:
+        raise
     except SarcasmError as error:
         raise SarcasmError(f"run {run.run_id} ({run.run_name}): {error}") from error
-    return found | {"clips": [each | {"path": _moved(each["path"], run.project)} for each in found["clips"]]}
 
 
 def _moved(path: str, project: str) -> str:
     """A clip's path, in this project if it was moved here from where the run was made."""
     moved = here(path, project)
     return moved if Path(moved).exists() else path
+
+
+def _with_sound(run: Recorded, clips: Sequence[dict[str, Any]], audio: Audio, track: Track) -> list[dict[str, Any]]:
+    """The clips of a run's page with their sound; whoever recorded it could name any file of this machine as a clip.
+
+    Raises:
+        AudioError: a file that is to be put into the page is not what the run heard, or cannot be read.
+    """
+    hashes = hash_files([Path(clip["path"]) for clip in clips]) if audio is Audio.embedded else []
+    for clip, found in zip(clips, hashes, strict=False):
+        named = f"clip {clip['id']}: {clip['path']}"
+        if found is None:
+            raise AudioError(f"{named} is not there or cannot be read; bring it back, or choose --audio linked")
+        if not (found == clip["sha256"] if clip["sha256"] else _is_in_place(clip["path"], run)):
+            raise AudioError(
+                f"{named} is not known to be the file that the run heard, and is not put into a page; bring that file"
+                " back, make the run anew, or choose --audio linked"
+            )
+    return with_sound(clips, audio, track)
+
+
+def _is_in_place(path: str, run: Recorded) -> bool:
+    """Whether a file lies where a run's dataset does: for runs of earlier versions, which kept no hash of each file.
+
+    Only of a store on this machine: what a server says of its runs, others have written.
+    """
+    labels = run.params.get("dataset.manifest", "")
+    place = run.params.get("dataset.audio_dir") or (labels and str(Path(labels).parent))
+    is_ours = bool(place) and run.store.database is not None
+    return is_ours and Path(path).resolve().is_relative_to(Path(_moved(place, run.project)).resolve())

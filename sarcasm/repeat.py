@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
+import yaml
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from sarcasm.compare import same
 from sarcasm.config import restored
 from sarcasm.embeddings import Workers
 from sarcasm.errors import ConfigError, SarcasmError
 from sarcasm.store import Keeping
 from sarcasm.sweeps import SEED_METRICS, Sweep
-from sarcasm.tracking import Recorded
+from sarcasm.tracking import Damage, Recorded
 
 CONTENT = ("dataset.fingerprint", "embedding.weights", "pca.parameters", "config.hash")
 STEPPED = ("train/loss", "validation/loss")
@@ -74,22 +75,44 @@ def recorded_config(run: Recorded, tracking: Any, moved: Sequence[str] = ()) -> 
         )
     if parent := (run.tags.get("mlflow.parentRunId") if "fold" in run.params else None):
         raise SarcasmError(f"run {run.run_id} is one fit of run {parent}; repeat that one")
-    if "config.schemas" not in run.tags:
-        raise SarcasmError(f"run {run.run_id} ({run.run_name}) does not say of what choices it was made; run it anew")
-    values = cast(DictConfig, OmegaConf.create(run.text("config.yaml")))
+    chosen = {group: schema for group, schema in run.choices().items() if group not in NOT_REPEATED}
+    values = _values(run)
     for group in NOT_REPEATED:
         values.pop(group, None)
-    chosen: Mapping[str, str] = json.loads(run.tags["config.schemas"])
-    kept = {group: schema for group, schema in chosen.items() if group not in NOT_REPEATED}
-    cfg = restored(values, kept, run.project)
-    # Computed here and anew: what is kept would repeat itself.
-    cfg.tracking, cfg.store, cfg.embedding.workers = tracking, Keeping(enabled=False, path=None), Workers.local
-    cfg.sweep, cfg.force = NO_SWEEP, True
-    cfg.trainer.checkpoint_seconds = None
+    cfg = restored(values, chosen, run.project)
+    try:
+        # Computed here and anew: what is kept would repeat itself.
+        cfg.tracking, cfg.store, cfg.embedding.workers = tracking, Keeping(enabled=False, path=None), Workers.local
+        cfg.sweep, cfg.force = NO_SWEEP, True
+        cfg.trainer.checkpoint_seconds = None
+    except OmegaConfBaseException as error:
+        raise ConfigError(
+            f"the config of run {run.run_id} does not fit this version: {' '.join(str(error).split())}"
+        ) from error
     try:
         return cast(DictConfig, OmegaConf.merge(cfg, OmegaConf.from_dotlist(list(moved))))
     except OmegaConfBaseException as error:
         raise ConfigError(f"the run has no such option: {' '.join(moved)}") from error
+
+
+def _values(run: Recorded) -> DictConfig:
+    """Every option of a run, resolved, as it recorded them.
+
+    Raises:
+        TrackingError: it has no such file, or it is damaged.
+    """
+    text = run.text("config.yaml")
+    with run.reading("config.yaml"):
+        try:
+            # What we write has no aliases, by which a short text can unfold to any size.
+            if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text)):
+                raise Damage("it has aliases")
+            values = OmegaConf.create(text)
+        except (yaml.YAMLError, OmegaConfBaseException, ValueError, RecursionError) as error:
+            raise Damage(f"it is no YAML that can be used ({error})") from error
+        if not isinstance(values, DictConfig) or not values:
+            raise Damage("it holds no options" if text.strip() else "it is empty")
+        return values
 
 
 def differences(first: Recorded, second: Recorded) -> Repetition:
@@ -116,7 +139,7 @@ def differences(first: Recorded, second: Recorded) -> Repetition:
         found += [
             Difference(f"{name}: {key}", *(metrics.get(key) for metrics in repeated))
             for key in keys
-            if not _equal(*(metrics.get(key) for metrics in repeated))
+            if not same(*(metrics.get(key) for metrics in repeated))
         ]
         rows, rows_again = one.rows("predictions_examples.csv"), other.rows("predictions_examples.csv")
         n_decisions += len(rows)
@@ -137,7 +160,7 @@ def _without_seeds_of_a_sweep(metrics: Mapping[str, float]) -> Mapping[str, floa
 def _unlike_losses(what: str, losses: list[float], again: list[float]) -> list[Difference]:
     """Where two curves part, if they do."""
     for number, (loss, other) in enumerate(zip(losses, again, strict=False)):
-        if not _equal(loss, other):
+        if not same(loss, other):
             return [Difference(f"{what}, value {number}", loss, other)]
     if len(losses) != len(again):
         return [Difference(f"{what}, number of values", len(losses), len(again))]
@@ -149,7 +172,3 @@ def _fit(run: Recorded) -> str:
     if "fold" not in run.params:
         return "the run"
     return f"fold {run.params['fold']}, seed {run.params.get('seed')}"
-
-
-def _equal(one: float | None, other: float | None) -> bool:
-    return one == other or (one is not None and other is not None and one != one and other != other)

@@ -2,7 +2,7 @@
 
 import base64
 import io
-import json
+import os
 from dataclasses import replace
 
 import numpy as np
@@ -14,13 +14,15 @@ from sarcasm import scoring
 from sarcasm.corpus import Corpus, Utterance
 from sarcasm.embeddings import N_LEVELS, overview, overviews
 from sarcasm.errors import AudioError, SarcasmError
+from sarcasm.report.clip_data import checked
 from sarcasm.report.listening import as_json, drawn, heard, side_by_side
 from sarcasm.report.options import Audio
-from sarcasm.report.page import clips_of, page_of_two, with_clips
+from sarcasm.report.page import clips_of, page_of_two
 from sarcasm.report.sound import with_sound
 from sarcasm.resampling import Resampler
 from sarcasm.scoring import Decision, Predictions
 from sarcasm.store import Store
+from sarcasm.tracking import Damage
 from tests.conftest import make_table
 
 SURE, UNSURE, NEVER = [4.0, -4.0], [0.1, -0.1], [-4.0, 4.0]
@@ -150,11 +152,46 @@ def test_what_is_said_in_a_clip_stays_text_and_comes_back(table, text):
     assert clips_of(html) == both
     assert html.count("<script") == html.count("</script>") == 2
     assert "<td><code>&lt;b&gt;</code></td>" in html
-    other = json.loads(json.dumps(both))
-    other["clips"][0]["sound"] = f"data:{text}"
-    again = with_clips(html, other)
-    assert clips_of(again) == other
-    assert again.count("<script") == 2
+
+
+HUGE = 10**400
+WRONG = {
+    "clip 1 has no label": lambda clip: clip.pop("label"),
+    "clip 1 has no text": lambda clip: clip.update(text=["a"]),
+    "clip 1 has no seconds": lambda clip: clip.update(seconds=-1),
+    "clip 1 has no picture_seconds": lambda clip: clip.update(picture_seconds=float("nan")),
+    "clip 1 has no picture ": lambda clip: clip.update(picture='x" onerror="alert(1)'),
+    "clip 1 has not what each run said": lambda clip: clip.update(said=[]),
+    "what was said of clip 1 is no object": lambda clip: clip.update(said=[1]),
+    "what was said of clip 1 has no probability": lambda clip: clip["said"][0].update(probability=HUGE),
+    "what was said of clip 1 has no wrong": lambda clip: clip["said"][0].update(wrong=1),
+    "what was said of clip 1 has no pieces": lambda clip: clip["said"][0].update(pieces=[True]),
+    "what was said of clip 1 has no votes": lambda clip: clip["said"][0].update(votes=[["a", 0, 0.5, "1"]]),
+}
+
+
+@pytest.mark.parametrize("why", WRONG)
+def test_clips_of_a_recorded_page_are_what_a_page_can_show_or_damage(table, why):
+    data = given(table, [SURE] * 6)
+    assert checked(data | {"beyond": 1}) == data
+    WRONG[why](data["clips"][0])
+    with pytest.raises(Damage, match=f"^{why}"):
+        checked(data)
+
+
+@pytest.mark.parametrize(
+    "data", [{}, {"runs": [], "clips": []}, {"runs": [1], "clips": []}, {"runs": ["A"], "clips": {}}]
+)
+def test_a_page_says_which_runs_and_clips_it_shows(data):
+    with pytest.raises(Damage, match=r"^it does not say which runs and clips it shows$"):
+        checked(data)
+
+
+def test_clips_of_earlier_versions_have_no_hash(table):
+    data = given(table, [SURE] * 6)
+    for clip in data["clips"]:
+        del clip["sha256"]
+    assert {clip["sha256"] for clip in checked(data)["clips"]} == {""}
 
 
 def test_a_page_without_clips_says_so():
@@ -170,6 +207,10 @@ def test_sound_is_linked_embedded_or_left_out(tmp_path, rng):
     clip = {"id": "1", "path": str(tmp_path / "ä b.wav")}
     assert with_sound([clip], Audio.none)[0]["sound"] == ""
     assert with_sound([clip], Audio.linked)[0]["sound"] == f"file://{tmp_path}/%C3%A4%20b.wav"
+    for elsewhere in ("//host/share/x.wav", "x.wav", "../x.wav", "", "http://host/x.wav", "/a\0b", "/\ud83d"):
+        assert with_sound([clip | {"path": elsewhere}], Audio.linked)[0]["sound"] == ""
+    bytes_in_it = os.fsdecode(b"/clips/\xff.wav")
+    assert with_sound([clip | {"path": bytes_in_it}], Audio.linked)[0]["sound"] == "file:///clips/%FF.wav"
     ((kind, sound),) = [each["sound"].split(",") for each in with_sound([clip], Audio.embedded)]
     assert kind == "data:audio/mpeg;base64"
     decoded, rate = soundfile.read(io.BytesIO(base64.b64decode(sound)))

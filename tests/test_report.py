@@ -11,14 +11,16 @@ import pytest
 
 from sarcasm import report, scoring
 from sarcasm.corpus import Corpus
-from sarcasm.errors import ConfigError
+from sarcasm.errors import ConfigError, SarcasmError
 from sarcasm.report.drawing import svg
 from sarcasm.report.options import Audio, Map, Report
 from sarcasm.report.page import clips_of
 from sarcasm.report.pictures import _map
+from sarcasm.report.recorded_page import read_page
 from sarcasm.report.words import certainty
 from sarcasm.scoring import Decision, Predictions
 from sarcasm.splits import Audit, AuditPolicy, Fold, UtteranceSplit, audit
+from sarcasm.tracking import Damage
 from tests.conftest import make_table
 
 NOTHING_SEEN = Audit((), (), (), AuditPolicy.warn)
@@ -214,6 +216,66 @@ def test_the_page_holds_everything_itself_and_text_stays_text(written):
     assert (
         'alt="Confusion matrix, utterance level: of 2 sarcastic, 2 decided sarcastic, 0 decided non-sarcastic;' in page
     )
+
+
+def test_what_a_page_says_is_read_back_from_it(written):
+    html = (written[0] / "report.html").read_text()
+    page = read_page(html)
+    # To the letter: what is read of a page gives the same page.
+    assert page.html() == html
+    assert page.title == "<script>alert(1)</script>"
+    assert page.warnings == ["a < b & c"]
+    assert dict(page.facts)["dataset"].startswith("smoke: 8 clips (4 sarcastic), 4 speakers")
+    assert page.scores[0][:2] == ["", "weighted F"]
+    assert page.scores[1][0] == "this run, utterance level"
+    assert [text for _, text in page.reports] == [scores.report for scores in written[1].values()]
+    assert (page.options, len(page.pictures), len(page.clips["clips"])) == ([("seed", "1")], len(PICTURES), 4)
+
+
+PLANTED = {
+    "script": ("</body>", "<script>alert(2)</script></body>"),
+    "handler": ("<main>", '<main onclick="alert(2)"><img src="x" onerror="alert(2)">'),
+    "policy": ("default-src", "script-src *; default-src"),
+    "style": ("</style>", "</style><style>@import url(http://evil/)</style>"),
+    "frame": ("</main>", '<iframe src="http://evil/"></iframe><object data="x"></object></main>'),
+    "svg": ("data:image/png;base64,", "data:image/svg+xml;base64,"),
+    "remote picture": ("data:image/png;base64,", "http://evil/x.png?"),
+    "attribute": ('class="wide"', 'class="wide" onload="alert(2)"'),
+    "code of the page": ('"use strict";', '"use strict"; alert(2);'),
+    "declaration": ("<main>", "<main><![if evil]><!-- x --!><?php alert(2) ?>"),
+}
+
+
+@pytest.mark.parametrize("how", PLANTED)
+def test_nothing_of_a_recorded_page_but_its_texts_and_pictures_is_passed_on(written, how):
+    html = (written[0] / "report.html").read_text()
+    genuine, planted = PLANTED[how]
+    assert genuine in html
+    try:
+        again = read_page(html.replace(genuine, planted, 1)).html()
+    except Damage:
+        return
+    assert "alert(2)" not in again
+    assert "evil" not in again
+    assert "svg+xml" not in again
+    assert again.count("<img") == len(PICTURES) - (how in ("svg", "remote picture", "attribute"))
+    is_said = "1 of the recorded page&#39;s pictures cannot be shown, and are left out." in again
+    assert is_said == (how in ("svg", "remote picture", "attribute", "handler"))
+
+
+@pytest.mark.parametrize("repeated", ["<!--", "<a ", "<p", '<p a="', "<td>", '<img alt="', "<tr>", "&", "<script>"])
+def test_a_page_is_gone_through_once_whatever_stands_in_it(written, repeated):
+    html = (written[0] / "report.html").read_text()
+    # A parser that begins anew at each of these would take hours.
+    again = read_page(html.replace("<h2>", f"{repeated * 100_000}<h2>", 1))
+    assert again.title == "<script>alert(1)</script>"
+
+
+@pytest.mark.parametrize("share", [0.0, 0.05, 0.3, 0.6, 0.9, 0.9999])
+def test_a_page_that_is_cut_is_damaged(written, share):
+    html = (written[0] / "report.html").read_text()
+    with pytest.raises((Damage, SarcasmError)):
+        read_page(html[: int(share * len(html))])
 
 
 def test_each_picture_is_there_as_png_and_as_svg_whose_text_is_text(written):

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from sarcasm import cli, console
 from sarcasm.project import PROJECT
-from sarcasm.runs.formats import LATEX, csv_cell, latex_text, markdown_text
+from sarcasm.report.escaping import LATEX, csv_cell, latex_text, markdown_text
 from sarcasm.tracking import count_parts, find_run, find_runs, recorded
 from sarcasm.tracking.processes import this_process
 from tests.record_fixtures import NOON, F, Records
@@ -162,7 +162,7 @@ def test_a_name_cannot_move_the_cursor_and_experiments_are_told_apart(records, a
     records.add("other", experiment="another")
     shown = ask("list")
     assert "\x1b" not in shown
-    assert "evil\ufffd[2J\ufffdname" in shown
+    assert r"evil\x1b[2J\nname" in shown
     assert "experiment" in shown
     assert "another" in shown
 
@@ -582,8 +582,16 @@ def test_any_text_is_one_line_that_latex_knows_every_sign_of(text):
 @given(st.text(st.characters(min_codepoint=32, max_codepoint=126)))
 def test_markdown_shows_any_text_as_it_is(text):
     escaped = markdown_text(text)
-    assert re.sub(r"\\([\\`*_\[\]<>|&~$])", r"\1", escaped) == text
-    assert not re.search(r"(?<!\\)(?:\\\\)*[`*\[\]<>|&~$]", re.sub(r"\\.", "", escaped))
+    assert re.sub(r"\\(.)", r"\1", escaped) == text
+    assert not re.search(r"[`*\[\]<>|&~$#!]", re.sub(r"\\.", "", escaped))
+
+
+@pytest.mark.parametrize(("text", "escaped"), {
+    "http://x": r"http\://x", "www.x.org": r"www\.x.org", "- a": r"\- a", "12. a": r"12\. a", "3) ": r"3\) ", "---": r"\---",
+    "a\r\n# b": r"a \# b", "![x](y)": r"\!\[x\](y)", "<b>": r"\<b\>", "0.5": "0.5", "-0.5": "-0.5", "a: b": "a: b", "a_b _c_": r"a_b \_c\_", "\x1b": r"\\x1b",
+}.items())  # fmt: skip
+def test_markdown_makes_nothing_of_a_text(text, escaped):
+    assert markdown_text(text) == escaped
 
 
 @given(st.text())

@@ -22,6 +22,7 @@ from omegaconf import DictConfig
 
 from sarcasm.errors import ConfigError, SarcasmError
 from sarcasm.files import atomic
+from sarcasm.terminal import say
 
 if TYPE_CHECKING:
     from optuna.study import Study
@@ -165,10 +166,8 @@ class OptunaSweeper(Sweeper):
         if best is None or best.value is None:
             raise SarcasmError(f"no trial gave a {self._metric}, so none is best; why each failed stands above")
         chosen = " ".join(f"{key}={value}" for key, value in space.values(best.params).items())
-        print(  # noqa: T201
-            f"Best of {len(_ended(study))} trials: {self._metric} is {best.value:.4g} with {chosen}\n"
-            f"All of them: {self._file}"
-        )
+        say(f"Best of {len(_ended(study))} trials: {self._metric} is {best.value:.4g} with {chosen}")
+        say(f"All of them: {self._file}")
         if failures:
             raise SarcasmError(f"{len(failures)} of {len(values)} jobs failed; why each did stands above")
         return best.value

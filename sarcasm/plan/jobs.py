@@ -6,6 +6,7 @@ as these runs are alike.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from statistics import median
@@ -160,7 +161,8 @@ def _seconds(cfg: DictConfig, config: Config, n_to_embed: int, runs: Sequence[Re
 
 def _rest(run: Recorded) -> float:
     """Seconds that a run took without embedding."""
-    return max(0.0, run.seconds - run.metrics.get("time/embed", 0.0))
+    embedding = run.metrics.get("time/embed", 0.0)
+    return max(0.0, run.seconds - (embedding if math.isfinite(embedding) else 0.0))
 
 
 def _of_a_clip(embedding: str, runs: Sequence[Recorded]) -> float | None:
@@ -172,4 +174,5 @@ def _of_a_clip(embedding: str, runs: Sequence[Recorded]) -> float | None:
         and run.metrics.get("store/misses")
         and "time/embed" in run.metrics
     ]
-    return median(each) if each else None
+    finite = [seconds for seconds in each if math.isfinite(seconds)]
+    return median(finite) if finite else None

@@ -7,22 +7,19 @@ from sarcasm.plan.jobs import Job, Plan
 
 def say(found: Plan) -> None:
     """Print a plan on stdout."""
-    from rich.console import Console
-    from rich.table import Table
+    from sarcasm.terminal import screen
 
-    console = Console(highlight=False, markup=False)
+    console = screen.stdout()
     shared = set.intersection(*(set(job.overrides) for job in found.jobs)) if len(found.jobs) > 1 else set()
-    table = Table("job", "options", "what", "to embed", "takes", box=None, padding=(0, 1), header_style="bold")
+    table = screen.grid("job", "options", "what", "to embed", "takes")
     for number, job in enumerate(found.jobs):
         own = " ".join(word for word in job.overrides if word not in shared)
         n_to_embed = f"{job.n_to_embed} of {job.n_clips}" if job.is_to_do and job.n_to_embed else ""
         takes = _duration(job.seconds) if job.is_to_do and job.seconds is not None else ""
         table.add_row(str(number), own, _what(job), n_to_embed, takes)
     if shared:
-        console.print(
-            f"All jobs: {' '.join(word for word in found.jobs[0].overrides if word in shared)}", soft_wrap=True
-        )
-    console.print(table)
+        console.say(f"All jobs: {' '.join(word for word in found.jobs[0].overrides if word in shared)}")
+    console.show(table)
     todo = [job for job in found.jobs if job.is_to_do]
     counts: dict[str, int] = {
         "done": sum(bool(job.done) for job in found.jobs),
@@ -31,23 +28,21 @@ def say(found: Plan) -> None:
         "to do": len(todo),
     }
     said = ", ".join(f"{n} {what}" for what, n in counts.items() if n or what == "to do")
-    console.print(f"\n{len(found.jobs)} jobs: {said}.")
+    console.say()
+    console.say(f"{len(found.jobs)} jobs: {said}.")
     if found.chooser:
-        console.print(
+        console.say(
             f"{found.chooser.rpartition('.')[2]} chooses its jobs as it goes: this is what they have in common."
         )
     n_clips = sum(job.n_to_embed for job in todo)
-    console.print(
-        f"To embed: {n_clips} clips; all others are in the store." if n_clips else "Nothing is to be embedded."
-    )
+    console.say(f"To embed: {n_clips} clips; all others are in the store." if n_clips else "Nothing is to be embedded.")
     known = [job.seconds for job in todo if job.seconds is not None]
     if len(known) < len(todo):
-        console.print(f"How long {len(todo) - len(known)} of the jobs take no past run tells.")
+        console.say(f"How long {len(todo) - len(known)} of the jobs take no past run tells.")
     if known:
-        console.print(
+        console.say(
             f"One job after another: about {_duration(sum(known))}, by {found.n_past} past runs; several at a time take"
-            " less.", soft_wrap=True,
-        )  # fmt: skip
+            " less.")  # fmt: skip
 
 
 def _what(job: Job) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import json
+import os
 from contextlib import nullcontext
 from dataclasses import asdict
 from itertools import count
@@ -15,6 +15,7 @@ from sarcasm.arguments import Parser, add_model, model_folder, store_options
 from sarcasm.audio import lenient
 from sarcasm.errors import AudioError, ConfigError
 from sarcasm.predict.clips import find_clips
+from sarcasm.terminal import print_error, say_json
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 FEW_CLIPS = 3
 """That are through before a bar would tell anything."""
+LONGEST_STEM = 200
+"""Bytes of a picture's name; a letter has four at most, and most file systems take 255."""
 
 
 def add_predict_command(commands: argparse._SubParsersAction[Parser]) -> None:
@@ -75,9 +78,9 @@ def _predict(parsed: argparse.Namespace) -> int:
         description = package.description
     console.say_cautions([each for path, _ in said for each in lacking[path]])
     for _, reason in failed:
-        console.print_error(reason)
+        print_error(reason)
     if parsed.json:
-        print(json.dumps(_as_json(description, said, lacking, failed), indent=2))  # noqa: T201
+        say_json(_as_json(description, said, lacking, failed))
     elif said:
         say_predictions(description, said)
     return console.FAILED if failed else console.DONE
@@ -89,7 +92,9 @@ def _draw(folder: Path, path: Path, waveform: np.ndarray, prediction: Prediction
 
     title = f"{path.name}, {description.run_name}"
     picture = clip_picture(title, waveform, prediction, description.cautions)
-    names = (f"{path.stem}{f'-{number}' if number > 1 else ''}.png" for number in count(1))
+    # Shorter than names may be, as this one gets longer while it is written.
+    stem = path.stem if len(os.fsencode(path.stem)) <= LONGEST_STEM else path.stem[: LONGEST_STEM // 4]
+    names = (f"{stem}{f'-{number}' if number > 1 else ''}.png" for number in count(1))
     target = next(folder / name for name in names if not (folder / name).exists())
     folder.mkdir(parents=True, exist_ok=True)
     with named(target), atomic(target) as file:

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from sarcasm.packaged import Description, Prediction
-from sarcasm.runs.terminal import printable
+from sarcasm.terminal import screen, visible
 
-LEVELS = "▁▂▃▄▅▆▇█"
+LEVELS, PLAIN_LEVELS = "▁▂▃▄▅▆▇█", "12345678"
+"""Heights of bars; the latter where the terminal has no letters for them."""
 WIDEST = 30
 """Characters for the pieces of a clip; where there are more, one stands for the mean over some."""
-WIDE = 160
-"""Columns where no terminal says how many it has."""
 
 
 def say_predictions(description: Description, said: Sequence[tuple[Path, Prediction]]) -> None:
@@ -28,13 +23,12 @@ def say_predictions(description: Description, said: Sequence[tuple[Path, Predict
         description: of the model.
         said: each clip and what the model says of it.
     """
-    console = Console(file=sys.stdout, highlight=False)
-    if not console.is_terminal:
-        console = Console(file=sys.stdout, highlight=False, width=WIDE)
+    console = screen.stdout()
+    levels = LEVELS if visible(LEVELS, console.encoding) == LEVELS else PLAIN_LEVELS
     threshold = said[0][1].threshold if said else 0.5
     model = f"{description.run_name} [{description.run_id[:8]}]" if description.run_id else description.run_name
-    console.print(Text(f"model {printable(model)}, trained on {printable(description.dataset)}"), soft_wrap=True)
-    table = Table(box=None, pad_edge=False, header_style="bold")
+    console.say(f"model {model}, trained on {description.dataset}")
+    table = screen.grid(pad_edge=False)
     table.add_column("clip", overflow="fold")
     table.add_column("seconds", justify="right")
     table.add_column(f"P({description.labels[0]})", justify="right", no_wrap=True)
@@ -42,16 +36,16 @@ def say_predictions(description: Description, said: Sequence[tuple[Path, Predict
     table.add_column("pieces", no_wrap=True)
     for path, prediction in said:
         table.add_row(
-            printable(str(path)), f"{prediction.seconds:.1f}", f"{prediction.probability:.3f}", prediction.label,
-            sparkline([piece.probability for piece in prediction.pieces]),
+            str(path), f"{prediction.seconds:.1f}", f"{prediction.probability:.3f}", prediction.label,
+            sparkline([piece.probability for piece in prediction.pieces], levels),
         )  # fmt: skip
-    console.print(table)
+    console.show(table)
     rule = "each class is decided by itself" if description.decision.value == "round" else f"from {threshold:.3f} on"
-    console.print(f"Decided {description.labels[0]}: {rule}.", soft_wrap=True)
+    console.say(f"Decided {description.labels[0]}: {rule}.")
 
 
-def sparkline(probabilities: Sequence[float]) -> str:
+def sparkline(probabilities: Sequence[float], levels: str = LEVELS) -> str:
     """Probabilities as bars of eight heights, low to high, no more than fit on a line."""
     n_columns = min(len(probabilities), WIDEST)
     means = [float(np.mean(part)) for part in np.array_split(np.asarray(probabilities), n_columns)]
-    return "".join(LEVELS[min(int(value * len(LEVELS)), len(LEVELS) - 1)] for value in means)
+    return "".join(levels[min(int(value * len(levels)), len(levels) - 1)] for value in means)

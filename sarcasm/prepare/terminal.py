@@ -10,33 +10,28 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.progress import (
     BarColumn,
     DownloadColumn,
     MofNCompleteColumn,
     Progress,
-    TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
     TransferSpeedColumn,
 )
-from rich.table import Table
 
 from sarcasm.corpus.dataset import listed
 from sarcasm.prepare.download import Advance
 from sarcasm.prepare.steps import Outcome, Outlook
+from sarcasm.terminal import screen
 
 
 class Terminal:
     """Progress bars and notes; a `steps.Show`."""
 
-    def __init__(self) -> None:
-        self._console = Console(stderr=True, highlight=False)
-
     def note(self, line: str) -> None:
         """See `Show.note`."""
-        self._console.print(f"note: {line}", markup=False, soft_wrap=True)
+        screen.stderr().say(f"note: {line}")
 
     @contextmanager
     def clips(self, title: str, n_clips: int) -> Iterator[Callable[[], None]]:
@@ -53,52 +48,48 @@ class Terminal:
             yield lambda n_there, n_all: progress.update(task, completed=n_there, total=n_all)
 
     def _progress(self, *columns: Any) -> Progress:
-        return Progress(TextColumn("{task.description:>16}"), BarColumn(), *columns, console=self._console)
+        return screen.progress(BarColumn(), *columns, n_title=16)
 
 
 def say_plan(outlooks: Sequence[Outlook], on_stdout: bool) -> None:
     """Print what there is to do, how much is to be fetched and written, and how long it will take."""
-    console = Console(stderr=not on_stdout, highlight=False)
-    table = Table("step", "to do", "download", "disk", "time", box=None, padding=(0, 1), header_style="bold")
+    console = screen.stdout() if on_stdout else screen.stderr()
+    table = screen.grid("step", "to do", "download", "disk", "time")
     for column in table.columns:
         column.no_wrap = True
     for outlook in outlooks:
         done = f"{outlook.n_todo} of {outlook.n_all}" if outlook.n_todo else "nothing: all there"
         size = (_size(outlook.download_bytes), _size(outlook.disk_bytes))
         table.add_row(outlook.title, done, *size, _duration(outlook.seconds))
-    console.print(table)
+    console.show(table)
     for outlook in outlooks:
         if outlook.remark:
-            console.print(f"note: {_shown(outlook.place)}: {outlook.remark}", markup=False, soft_wrap=True)
+            console.say(f"note: {_shown(outlook.place)}: {outlook.remark}")
     if todo := [outlook for outlook in outlooks if outlook.n_todo]:
         download, disk = (sum(getattr(each, name) for each in todo) for name in ("download_bytes", "disk_bytes"))
         work = _duration(sum(each.seconds for each in todo)) or "no time"
         places = ", ".join(dict.fromkeys(_shown(each.place) for each in todo))
-        console.print(
+        console.say(
             f"In all: {_size(download) or 'nothing'} to fetch, {_size(disk) or 'nothing'} of disk, {work} of work"
-            f" besides the downloads. Results go to {places}.",
-            markup=False,
-            soft_wrap=True,
+            f" besides the downloads. Results go to {places}."
         )
 
 
 def say_outcome(outcome: Outcome) -> None:
     """Print what became of the clips of a folder."""
-    console = Console(highlight=False)
+    console = screen.stdout()
     n_there = outcome.n_all - len(outcome.failed)
     seconds = {True: 0.0, False: 0.0}
     for id_, duration in outcome.seconds.items():
         seconds[id_ in outcome.sarcastic] += duration
     lengths = f", {seconds[True]:.0f} s sarcastic and {seconds[False]:.0f} s not" if outcome.seconds else ""
-    console.print(
-        f"{_shown(outcome.folder)}: {n_there} of {outcome.n_all} clips are there, {outcome.n_made} made now{lengths}",
-        markup=False,
-        soft_wrap=True,
+    console.say(
+        f"{_shown(outcome.folder)}: {n_there} of {outcome.n_all} clips are there, {outcome.n_made} made now{lengths}"
     )
     for warning, ids in _by_warning(outcome):
-        console.print(f"  {len(ids)} {warning}: {listed(ids)}", style="yellow", markup=False, soft_wrap=True)
+        console.say(f"  {len(ids)} {warning}: {listed(ids)}", "yellow")
     for id_, reason in sorted(outcome.failed.items()):
-        console.print(f"  clip {id_} {reason}", style="red", markup=False, soft_wrap=True)
+        console.say(f"  clip {id_} {reason}", "red")
 
 
 def _shown(place: Path) -> str:

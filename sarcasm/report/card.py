@@ -13,6 +13,7 @@ from typing import Any
 
 import sarcasm
 from sarcasm.packaged import Origin
+from sarcasm.report.escaping import markdown_text
 from sarcasm.report.files import LEVEL_TITLES
 from sarcasm.report.words import certainty
 from sarcasm.scoring import METRICS, Result, Scores, verdict
@@ -66,10 +67,10 @@ def write_card_of_fit(
 
 
 def _write(folder: Path, card: str, is_with_model: bool) -> None:
-    (folder / CARD).write_text(card, encoding="utf-8")
+    (folder / CARD).write_text(card, encoding="utf-8", errors="backslashreplace")
     if is_with_model:
         (folder / MODEL).mkdir(exist_ok=True)
-        (folder / MODEL / CARD).write_text(card, encoding="utf-8")
+        (folder / MODEL / CARD).write_text(card, encoding="utf-8", errors="backslashreplace")
 
 
 def _rendered(
@@ -98,7 +99,4 @@ def _template() -> Any:
 
 
 def _plain(value: Any) -> Any:
-    """Text that Markdown shows as it is, on one line: names of speakers, clips and folders come from anywhere."""
-    if not isinstance(value, str):
-        return value
-    return re.sub(r"([\\`*_\[\]<>|#!&])", r"\\\1", " ".join(value.split()))
+    return markdown_text(value) if isinstance(value, str) else value

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from sarcasm.report.escaping import picture_text
+
 BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#999999"
 OKABE_ITO = (BLUE, ORANGE, "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 """Without the yellow, which white paper swallows."""
@@ -43,13 +45,8 @@ def new_axes(title: str, width: float = 5.6, height: float = 4.0) -> tuple[Any, 
 
 def style(axes: Any, title: str) -> None:
     """Give axes their title and our look."""
-    axes.set_title(plain(title), fontsize=11, loc="left")
+    axes.set_title(picture_text(title), fontsize=11, loc="left")
     axes.spines[["top", "right"]].set_visible(False)
-
-
-def plain(text: str) -> str:
-    """Text that is drawn as it is: dollars begin no formula, and a name that begins with _ is not left out."""
-    return f" {text}".replace("$", r"\$") if text.startswith("_") else text.replace("$", r"\$")
 
 
 def legend(figure: Any, n_columns: int = 2) -> None:
@@ -59,7 +56,7 @@ def legend(figure: Any, n_columns: int = 2) -> None:
 
 def note_at_foot(figure: Any, note: str) -> None:
     """A line in small print under a picture; says so where data or weights are made up."""
-    figure.text(0.01, 0.02 / figure.get_figheight(), plain(note), fontsize=7, color="#666666", va="bottom")
+    figure.text(0.01, 0.02 / figure.get_figheight(), picture_text(note), fontsize=7, color="#666666", va="bottom")
 
 
 def png(figure: Any) -> bytes:

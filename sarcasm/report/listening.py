@@ -22,6 +22,7 @@ from sarcasm.vggish import n_examples
 
 PAPER, INK = np.array([255, 255, 255]), np.array([8, 34, 74])
 """Colours of silence and of loud sound in a picture of a clip; between them, its levels."""
+NOT_KNOWN: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,7 @@ class Heard:
         piece_seconds: length of a piece; that of the whole clip, where it is not cut.
         picture: PNG of its log-mel, low frequencies below; None where there is none.
         picture_seconds: what it shows, from the beginning of the clip.
+        sha256: hash of the file, by which it is known again; "" where it is not known.
     """
 
     id: str
@@ -71,6 +73,7 @@ class Heard:
     piece_seconds: float
     picture: bytes | None = field(default=None, repr=False)
     picture_seconds: float = 0.0
+    sha256: str = ""
 
     @property
     def probability(self) -> float:
@@ -89,7 +92,7 @@ class Heard:
 
 def heard(
     predictions: Sequence[Predictions], level: Level, table: Table, overviews: Mapping[str, np.ndarray],
-    piece_seconds: float | None,
+    piece_seconds: float | None, hashes: Mapping[str, str] = NOT_KNOWN,
 ) -> list[Heard]:  # fmt: skip
     """Gather what there is to hear of every tested clip, sorted by id.
 
@@ -99,6 +102,7 @@ def heard(
         table: what the folds divide.
         overviews: id -> levels of the log-mel, uint8 [columns, 64]; maybe not of all.
         piece_seconds: seconds from one row of an utterance to the next; None where a row is the whole clip.
+        hashes: id -> SHA-256 of its file.
     """
     votes: dict[int, list[Vote]] = {}
     thresholds = {(each.fold, each.seed): each.threshold for each in predictions}
@@ -118,7 +122,7 @@ def heard(
                   pieces[first_row[position] : first_row[position + 1]]),
             piece_seconds or float(table.seconds[position]),
             picture=drawn(overviews[each.id]) if each.id in overviews else None,
-            picture_seconds=_drawn_seconds(float(table.seconds[position])),
+            picture_seconds=_drawn_seconds(float(table.seconds[position])), sha256=hashes.get(each.id, ""),
         )
         for position, each in enumerate(table.utterances)
         if position in votes
@@ -172,7 +176,7 @@ def side_by_side(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[st
 def _clip(clip: Heard) -> dict[str, object]:
     return {
         "id": clip.id, "speaker": clip.speaker, "show": clip.show, "text": clip.text, "label": clip.is_sarcastic,
-        "seconds": round(clip.seconds, 3), "path": str(clip.path), "sound": "",
+        "seconds": round(clip.seconds, 3), "path": str(clip.path), "sha256": clip.sha256, "sound": "",
         "picture": base64.b64encode(clip.picture).decode() if clip.picture else "",
         "picture_seconds": round(clip.picture_seconds, 3),
     }  # fmt: skip

@@ -6,19 +6,21 @@ from files of the same machine. What it is given of its clips stands in it as JS
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sarcasm.errors import SarcasmError
+from sarcasm.report.clip_data import checked
 from sarcasm.report.files import LEVEL_TITLES
 from sarcasm.report.pictures import Picture
 from sarcasm.report.rendering import png_uri, rendered
 from sarcasm.report.words import certainty, fits_table
 from sarcasm.scoring import METRICS, Result, verdict
+from sarcasm.tracking.artifacts import json_of
 
-CLIPS = re.compile(r'(<script type="application/json" id="clips">)(.*?)(</script>)', re.DOTALL)
+CLIPS, SCRIPT_END = '<script type="application/json" id="clips">', "</script>"
+"""What the clips stand between; within them no < stands."""
 ORDERS = {
     "mistakes": "confident mistakes", "swing": "changes its mind most", "probability": "most sarcastic",
     "length": "longest", "id": "id",
@@ -29,6 +31,59 @@ KINDS = ("wrong", "missed", "false alarm", "right")
 KINDS_OF_TWO = ("fixed", "broken", "both wrong", "both right")
 
 
+@dataclass(frozen=True)
+class PagePicture:
+    """A picture of a page.
+
+    Attributes:
+        alt: what it shows, in words.
+        is_wide: whether it has several plots beside each other.
+        png: itself.
+    """
+
+    alt: str
+    is_wide: bool
+    png: bytes
+
+
+@dataclass(frozen=True)
+class Page:
+    """What stands on the page of a run; all texts as they are to be read.
+
+    Attributes:
+        title: the run's name.
+        warnings: what a reader must know before believing a number.
+        verdict: what came of the run, in a sentence.
+        certainty: how sure that is, a sentence each.
+        facts: what was run, name and value.
+        scores: a head and a row for each score.
+        fits: likewise for each fit; empty where there is one.
+        pictures: in order.
+        reports: title and text of each classification report.
+        options: every option, name and value.
+        clips: what there is to hear; see `sarcasm.report.listening.as_json`.
+    """
+
+    title: str
+    warnings: Sequence[str]
+    verdict: str
+    certainty: Sequence[str]
+    facts: Sequence[tuple[str, str]]
+    scores: Sequence[Sequence[str]]
+    fits: Sequence[Sequence[str]]
+    pictures: Sequence[PagePicture]
+    reports: Sequence[tuple[str, str]]
+    options: Sequence[tuple[str, str]]
+    clips: Mapping[str, Any]
+
+    def html(self) -> str:
+        """Render it."""
+        return _rendered(
+            "page.html.jinja", page=self, title=self.title, clips=self.clips, kinds=KINDS, orders=ORDERS,
+            pictures=[(each.alt, each.is_wide, png_uri(each.png)) for each in self.pictures],
+        )  # fmt: skip
+
+
 def page(
     title: str,
     facts: Mapping[str, str],
@@ -37,8 +92,8 @@ def page(
     shown: Mapping[str, Picture],
     options: Mapping[str, Any],
     clips: Mapping[str, Any],
-) -> str:
-    """Render the page of a run.
+) -> Page:
+    """What stands on the page of a run.
 
     Args:
         title: the run's name.
@@ -55,13 +110,16 @@ def page(
         (f"{'does not listen' if each.is_deaf else 'simple'}: {each.name.replace('_', ' ')}", each.scores)
         for each in result.baselines
     ]
-    return _rendered(
-        "page.html.jinja", title=title, facts=facts, warnings=warnings,
-        verdict=verdict(scores["utterance"], result.baselines), certainty=certainty(result), fits=fits_table(result),
-        metrics=METRICS, rows=[(name, {metric: getattr(each, metric) for metric in METRICS}) for name, each in rows],
-        pictures=[(each.alt, each.is_wide, png_uri(each.png)) for each in shown.values()],
-        reports={LEVEL_TITLES[level]: scores[level].report for level in LEVEL_TITLES}, options=options,
-        clips=clips, kinds=KINDS, orders=ORDERS,
+    return Page(
+        title=title, warnings=warnings, verdict=verdict(scores["utterance"], result.baselines),
+        certainty=certainty(result), facts=list(facts.items()),
+        scores=[
+            ["", *METRICS.values()],
+            *([name, *(f"{getattr(each, metric):.3f}" for metric in METRICS)] for name, each in rows),
+        ],
+        fits=fits_table(result), pictures=[PagePicture(each.alt, each.is_wide, each.png) for each in shown.values()],
+        reports=[(title, scores[level].report) for level, title in LEVEL_TITLES.items()],
+        options=[(name, str(value)) for name, value in options.items()], clips=clips,
     )  # fmt: skip
 
 
@@ -89,25 +147,18 @@ def clips_of(html: str) -> dict[str, Any]:
 
     Raises:
         SarcasmError: it is no page of a run, or one of an older version.
+        Damage: what it was given is damaged.
     """
-    found = CLIPS.search(html)
+    _, found, rest = html.partition(CLIPS)
     if not found:
         raise SarcasmError("its report.html has no clips to hear: it is of an older version; run it again")
-    return json.loads(found[2])
+    return checked(json_of(rest.partition(SCRIPT_END)[0], dict))
 
 
-def with_clips(html: str, clips: Mapping[str, Any]) -> str:
-    """The same page with other clips, or with their sound.
-
-    Raises:
-        SarcasmError: see `clips_of`.
-    """
-    from jinja2.utils import htmlsafe_json_dumps
-
-    clips_of(html)
-    # As a template writes it, without a character that could end the script.
-    data = str(htmlsafe_json_dumps(clips))
-    return CLIPS.sub(lambda match: match[1] + data + match[3], html, count=1)
+def without_clips(html: str) -> str:
+    """A page without what it was given of its clips."""
+    before, _, rest = html.partition(CLIPS)
+    return before + rest.partition(SCRIPT_END)[2]
 
 
 def _rendered(template: str, **values: Any) -> str:

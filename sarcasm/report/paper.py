@@ -12,6 +12,7 @@ import numpy as np
 from sarcasm.errors import ConfigError
 from sarcasm.files import atomic, named
 from sarcasm.report.drawing import BLUE, GREY, ORANGE, legend, new_figure, note_at_foot, pdf, png, style, svg
+from sarcasm.report.escaping import picture_text
 
 COLUMN_INCHES, PAGE_INCHES = 3.15, 6.5
 """Widths of a column and of a page of text: 80 mm is Interspeech's column, and fits ACL's and IEEE's."""
@@ -96,7 +97,7 @@ def losses(curves: Mapping[str, Sequence[Sequence[float]]], width: float, note: 
     for number, (name, fits) in enumerate(curves.items()):
         look = {"color": COLOURS[number % len(COLOURS)], "linestyle": LINES[number % len(LINES)]}
         for position, values in enumerate(fits):
-            label = name if position == 0 else None
+            label = picture_text(name) if position == 0 else None
             picture.axes.plot(np.arange(len(values)), values, **look, linewidth=1.2 / len(fits) ** 0.5, label=label)
     picture.axes.set(xlabel="step", ylabel="mean cross-entropy")
     picture.axes.set_ylim(bottom=0)
@@ -144,7 +145,7 @@ def scores(points: Sequence[Point], what: str, width: float, note: str) -> Pictu
     if known:
         picture.axes.plot(*zip(*known, strict=True), "|", color=ORANGE, markersize=9, label="best without listening")
         picture.legend()
-    picture.axes.set_yticks(range(len(points)), [point.name for point in points])
+    picture.axes.set_yticks(range(len(points)), [picture_text(point.name) for point in points])
     picture.axes.set_ylim(len(points) - 0.5, -0.5)
     picture.axes.set(xlabel=what)
     picture.axes.grid(axis="x", color=GREY, alpha=0.3, linewidth=0.5)

@@ -21,11 +21,11 @@ from sarcasm.report.drawing import (
     new_axes,
     new_figure,
     note_at_foot,
-    plain,
     png,
     style,
     svg,
 )
+from sarcasm.report.escaping import picture_text
 from sarcasm.report.layout import LABELS, Layout
 from sarcasm.report.words import shortened
 from sarcasm.scoring import CLASSES, Calibration, Curve, Result, Scores
@@ -238,7 +238,7 @@ def _map(layout: Layout) -> tuple[Any, str]:
             if any(chosen):
                 label = f"{shortened(group, LONGEST_GROUP) if group else 'others'} ({sum(chosen)})"
                 axes.scatter(*places[chosen].T, s=12 if is_large else 22, color=colour, marker=mark, alpha=0.75,
-                             linewidths=0, label=plain(label), rasterized=is_large)  # fmt: skip
+                             linewidths=0, label=picture_text(label), rasterized=is_large)  # fmt: skip
         # Of the numbers themselves nothing can be read.
         axes.set(xticks=[], yticks=[])
         axes.set_xlabel(layout.axes[0], fontsize=9)

@@ -30,10 +30,19 @@ def with_sound(clips: Sequence[dict[str, Any]], audio: Audio, track: Track = lam
         AudioError: a clip that is to be put into the page cannot be read; the message names it.
     """
     if audio is not Audio.embedded:
-        return [each | {"sound": Path(each["path"]).as_uri() if audio is Audio.linked else ""} for each in clips]
+        return [each | {"sound": _link(each["path"]) if audio is Audio.linked else ""} for each in clips]
     with ThreadPoolExecutor(n_processors(), thread_name_prefix="sound") as pool:
         sounds = pool.map(lambda each: data_uri(Path(each["path"]), each["id"]), clips)
         return [each | {"sound": sound} for each, sound in zip(track(clips), sounds, strict=True)]
+
+
+def _link(path: str) -> str:
+    """A file of this machine as an address; "" where a path is none of this machine's, such as //HOST/FILE."""
+    is_here = path.startswith("/") and not path.startswith("//") and "\0" not in path
+    try:
+        return Path(path).as_uri() if is_here else ""
+    except UnicodeEncodeError:  # half a surrogate pair, which no file's name has
+        return ""
 
 
 def data_uri(path: Path, clip: str) -> str:

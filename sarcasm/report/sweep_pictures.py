@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from sarcasm.report.drawing import BLUE, GREY, ORANGE, legend, new_axes, new_figure, style
+from sarcasm.report.escaping import picture_text
 from sarcasm.report.words import shortened
 
 MOST_SETTINGS = 40
@@ -69,7 +70,7 @@ def settings_picture(settings: Sequence[SettingScores]) -> Any:
         )
     if len(settings) > MOST_SETTINGS:
         axes.axhline(half - 0.5, color="black", linewidth=0.8, linestyle=":")
-    axes.set_yticks(range(len(ranked)), [each.name for each in ranked], fontsize=8)
+    axes.set_yticks(range(len(ranked)), [picture_text(each.name) for each in ranked], fontsize=8)
     axes.tick_params(axis="x", labelsize=8)
     axes.tick_params(axis="y", length=0)
     axes.set_ylim(len(ranked) - 0.4, -0.6)
@@ -137,7 +138,9 @@ def _effect(axes: Any, points: Sequence[tuple[str, float]]) -> None:
     axes.plot(range(len(values)), means, "_", color="black", markersize=18, mew=1.8)
     is_long = (len(values) > 2 and max(map(len, values)) > LONG_LABEL) or len(values) > MOST_MARKS
     aslant: dict[str, Any] = {"rotation": 35, "ha": "right", "rotation_mode": "anchor"} if is_long else {}
-    axes.set_xticks(range(len(values)), [shortened(value, VALUE_CHARACTERS) for value in values], fontsize=8, **aslant)
+    axes.set_xticks(
+        range(len(values)), [picture_text(shortened(value, VALUE_CHARACTERS)) for value in values], fontsize=8, **aslant
+    )
     axes.set_xlim(-0.6, len(values) - 0.4)
 
 

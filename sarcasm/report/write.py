@@ -62,7 +62,7 @@ def write(
     heard = as_json(clips, title)
     heard["clips"] = with_sound(heard["clips"], how.audio)
     whole = page(title, facts, warnings, result, drawn, options, heard)
-    (folder / "report.html").write_text(whole, encoding="utf-8")
+    (folder / "report.html").write_text(whole.html(), encoding="utf-8", errors="backslashreplace")
     (folder / "plots").mkdir()
     for name, picture in drawn.items():
         (folder / "plots" / f"{name}.png").write_bytes(picture.png)
@@ -84,4 +84,4 @@ def write_decisions(folder: Path, levels: Sequence[Level], scores: Mapping[str, 
     }
     texts |= {PREDICTIONS[level.name]: predictions_csv(level, table) for level in levels}
     for name, text in texts.items():
-        (folder / name).write_text(text, encoding="utf-8")
+        (folder / name).write_text(text, encoding="utf-8", errors="backslashreplace")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -104,7 +105,7 @@ def _each(runs: Iterable[Recorded], of: Callable[[Recorded], str]) -> str:
 
 def _counts(numbers: Iterable[Any]) -> str:
     """Numbers as one, or as the lowest and the highest."""
-    known = sorted({int(number) for number in numbers if number is not None})
+    known = sorted({int(number) for number in numbers if number is not None and math.isfinite(number)})
     return " to ".join(map(str, dict.fromkeys((known[0], known[-1])))) if known else "an unknown number of"
 
 

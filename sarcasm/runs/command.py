@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import json
-import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sarcasm import console
 from sarcasm.arguments import Parser, add_commands, add_runs, add_store, number_of, one_of, store_options
 from sarcasm.config import compose, did_you_mean, leaves
 from sarcasm.errors import ConfigError, SarcasmError
 from sarcasm.project import PROJECT
+from sarcasm.terminal import say, say_json, write
 
 if TYPE_CHECKING:
     from sarcasm.tracking import Recorded, Tracking
@@ -123,13 +122,13 @@ def _list(parsed: argparse.Namespace) -> int:
         raise ConfigError(f"--sort {parsed.sort}: no run has such a metric{did_you_mean(metric, [*METRICS, *known])}")
     rows, has_more = listed(found[: parsed.limit]), len(found) > parsed.limit
     if parsed.json:
-        _print_json({"runs": [row.as_json() for row in rows], "has_more": has_more})
+        say_json({"runs": [row.as_json() for row in rows], "has_more": has_more})
     elif rows:
         say_list(rows, metric, has_more)
     elif parsed.status or parsed.where:
-        print("No run is like that; sarcasm runs list shows those that there are.")  # noqa: T201
+        say("No run is like that; sarcasm runs list shows those that there are.")
     else:
-        print("No run is recorded yet; python train.py makes one.")  # noqa: T201
+        say("No run is recorded yet; python train.py makes one.")
     return console.DONE
 
 
@@ -140,7 +139,7 @@ def _show(parsed: argparse.Namespace) -> int:
     (run,) = _named(parsed)
     found = shown(run, leaves(compose("config", [])), None if parsed.json else N_LISTED)
     if parsed.json:
-        _print_json(found.as_json())
+        say_json(found.as_json())
     else:
         say_shown(found)
     return console.DONE
@@ -154,7 +153,7 @@ def _diff(parsed: argparse.Namespace) -> int:
     runs = _named(parsed)
     found = differences(runs)
     if parsed.json:
-        _print_json(found.as_json(runs))
+        say_json(found.as_json(runs))
     else:
         say_differences(runs, found, marks(runs), parsed.patch)
     return console.DONE
@@ -180,7 +179,7 @@ def _sync(parsed: argparse.Namespace) -> int:
         has_failed |= bool(sent.problem)
         n_sent += 1
     if not n_sent:
-        print("Nothing waits to be sent.")  # noqa: T201
+        say("Nothing waits to be sent.")
     return console.FAILED if has_failed else console.DONE
 
 
@@ -194,17 +193,17 @@ def _export(parsed: argparse.Namespace) -> int:
     chosen = _chosen(parsed)
     if parsed.csv:
         formats.save(formats.csv_text(chosen, marks(chosen)), parsed.csv, parsed.force)
-        print(f"{parsed.csv}: {len(chosen)} runs")  # noqa: T201
+        say(f"{parsed.csv}: {len(chosen)} runs")
         return console.DONE
     found = export(chosen, parsed.metric, parsed.by)
     console.say_cautions(found.cautions)
-    write = formats.latex if parsed.latex else formats.markdown
-    text = write(found.table, found.caption)
+    form = formats.latex if parsed.latex else formats.markdown
+    text = form(found.table, found.caption)
     if path := parsed.latex or parsed.markdown:
         formats.save(text, path, parsed.force)
-        print(f"{path}: {len(found.table.settings)} settings, {len(found.counted)} runs")  # noqa: T201
+        say(f"{path}: {len(found.table.settings)} settings, {len(found.counted)} runs")
     else:
-        print(text, end="")  # noqa: T201
+        write(text)
     return console.DONE
 
 
@@ -244,16 +243,3 @@ def _find(tracking: Tracking, words: Sequence[str]) -> list[Recorded]:
     from sarcasm.tracking import find_run
 
     return [find_run(tracking, PROJECT, word) for word in words]
-
-
-def _print_json(content: Any) -> None:
-    print(json.dumps(_plain(content), indent=2, default=str))  # noqa: T201
-
-
-def _plain(content: Any) -> Any:
-    """The same, with nothing in place of numbers that JSON does not know."""
-    if isinstance(content, dict):
-        return {key: _plain(value) for key, value in content.items()}
-    if isinstance(content, list | tuple):
-        return [_plain(each) for each in content]
-    return None if isinstance(content, float) and not math.isfinite(content) else content

@@ -6,16 +6,14 @@ Only that, and nothing of whether a difference of scores is more than luck: `sar
 from __future__ import annotations
 
 import difflib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sarcasm import compare
-from sarcasm.errors import SarcasmError
 from sarcasm.runs.worth import GAIN, OF_THE_TIME, SCORE, TESTED
 from sarcasm.scoring import METRICS
-from sarcasm.tracking import Recorded
+from sarcasm.tracking import Damage, Recorded
 
 ENVIRONMENT, PATCH = "environment.json", "uncommitted.patch"
 TAGS = ("pca.parameters", "split.protocol", "split.leaky", "dataset.made_up")
@@ -107,18 +105,14 @@ def differences(runs: Sequence[Recorded]) -> Differences:
 
 def _environment(run: Recorded) -> dict[str, Any]:
     """Part of the machine, or `package NAME` -> what it was."""
-    try:
-        parts = dict(json.loads(run.text(ENVIRONMENT)))
-        packages = dict(parts.pop("packages", {}))
-        parts.pop("project", None)  # where it lies is nothing of the machine
-    except (ValueError, TypeError) as error:
-        raise SarcasmError(f"{ENVIRONMENT} of run {run.run_id} ({run.run_name}) is damaged: {error}") from error
+    parts = run.json(ENVIRONMENT)
+    packages = parts.pop("packages", {})
+    parts.pop("project", None)  # where it lies is nothing of the machine
+    with run.reading(ENVIRONMENT):
+        if not isinstance(packages, dict):
+            raise Damage(f"its packages are {type(packages).__name__} where an object is needed")
     return parts | {f"package {name}": version for name, version in packages.items()}
 
 
 def _unlike(values: Mapping[str, list[Any]]) -> dict[str, list[Any]]:
-    return {name: each for name, each in values.items() if any(not _equal(each[0], other) for other in each[1:])}
-
-
-def _equal(one: Any, other: Any) -> bool:
-    return one == other or (one != one and other != other)
+    return {name: each for name, each in values.items() if any(not compare.same(each[0], other) for other in each[1:])}

@@ -1,4 +1,4 @@
-"""Write a table of settings as Markdown or LaTeX, and runs as CSV; each so that no name in it can do any harm.
+"""Write a table of settings as Markdown or LaTeX, and runs as CSV; no name in them can do any harm.
 
 The first line of each says where it comes from, which is how a file of ours is told from a user's.
 """
@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from sarcasm.errors import SarcasmError
 from sarcasm.files import atomic
+from sarcasm.report.escaping import csv_cell, latex_text, markdown_text
 from sarcasm.runs.table import Cell, Table, heading
 from sarcasm.tracking import Recorded
 
@@ -21,26 +21,6 @@ MARKER = "made by sarcasm runs export"
 FIRST_COLUMNS = ("run_id", "run_name", "experiment", "status", "started", "ended", "marks")
 """Of the CSV; together they are its marker, since a comment would be read as a row."""
 IDS_IN_A_LINE = 3
-
-LATEX = {
-    "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "%": r"\%", "&": r"\&", "#": r"\#", "$": r"\$", "_": r"\_",
-    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
-    "|": r"\textbar{}", '"': r"\char34{}",
-    # At the beginning of a row these would be read as what belongs to the end of the row before.
-    "[": "{[}", "]": "{]}", "*": "{*}",
-    "\u00b1": r"$\pm$", "\u2212": "$-$",
-}  # fmt: skip
-"""What stands for a sign that means something to LaTeX."""
-NOT_IN_LATEX = re.compile(
-    "[^ -~\u00b1\u2212\u00c0-\u00cf\u00d1-\u00d6\u00d8-\u00dd\u00df-\u00ef\u00f1-\u00f6\u00f8-\u00fd\u00ff]"
-)
-"""What its usual fonts lack, so that it stops: all but ASCII and the letters of Western Europe."""
-LIGATURES = re.compile(r"([-`',])(?=\1)|([?!])(?=`)")
-"""Signs that LaTeX would draw as one with the next."""
-MARKDOWN = re.compile(r"[\\`*\[\]<>|&~$]|(?<![^\W_])_|_(?![^\W_])")
-"""Signs that mean something to Markdown; an underline only where no letters stand on both of its sides."""
-FORMULA = re.compile(r"[=+\-@\t\r]")
-"""How a cell begins that a spreadsheet would compute."""
 
 
 def latex(table: Table, caption: Sequence[str]) -> str:
@@ -114,25 +94,7 @@ def save(text: str, path: Path, is_forced: bool) -> None:
     if path.exists() and not is_forced and not _is_ours(path):
         raise SarcasmError(f"{path} was not made by sarcasm runs export; name another file, or add --force")
     with atomic(path) as file:
-        file.write(text.encode())
-
-
-def latex_text(text: str) -> str:
-    """A text that LaTeX shows as it is; what its fonts lack is shown as ?."""
-    known = NOT_IN_LATEX.sub("?", _one_line(text))
-    return LIGATURES.sub(r"\g<0>{}", "".join(LATEX.get(character, character) for character in known))
-
-
-def markdown_text(text: str) -> str:
-    """A text that Markdown shows as it is."""
-    return MARKDOWN.sub(r"\\\g<0>", _one_line(text))
-
-
-def csv_cell(value: str | float) -> str:
-    """A number to the last digit; a text, with ' before it where a spreadsheet would compute it."""
-    if not isinstance(value, str):
-        return repr(float(value))
-    return f"'{value}" if FORMULA.match(value) and not _is_number(value) else value
+        file.write(text.encode(errors="backslashreplace"))
 
 
 def _rows(table: Table, text: Callable[[str], str], bold: Callable[[str], str]) -> list[list[str]]:
@@ -163,19 +125,7 @@ def _ids(table: Table) -> list[str]:
     return ["runs:", *(" ".join(ids[start : start + IDS_IN_A_LINE]) for start in range(0, len(ids), IDS_IN_A_LINE))]
 
 
-def _one_line(text: str) -> str:
-    return "".join(character if character.isprintable() else " " for character in text)
-
-
 def _is_ours(path: Path) -> bool:
     with path.open("rb") as file:
         first = file.readline(1_000).decode(errors="replace")
     return MARKER in first or first.startswith(",".join(FIRST_COLUMNS))
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True

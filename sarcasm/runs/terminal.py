@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
-
-from rich.console import Console
-from rich.table import Table
 
 from sarcasm.addresses import without_password
 from sarcasm.compare import letters
@@ -17,10 +12,9 @@ from sarcasm.runs.listing import Listed
 from sarcasm.runs.show import Shown
 from sarcasm.runs.worth import MEANINGS, SCORE
 from sarcasm.scoring import METRICS
+from sarcasm.terminal import say, screen
+from sarcasm.terminal.screen import Grid, Screen
 from sarcasm.tracking import Parts, Recorded, Repaired, Sent
-
-WIDE = 200
-"""Columns where no terminal says how many it has; whoever reads a file or a pipe wants a run on one line."""
 
 
 def say_list(rows: Sequence[Listed], sorted_by: str, has_more: bool) -> None:
@@ -31,75 +25,74 @@ def say_list(rows: Sequence[Listed], sorted_by: str, has_more: bool) -> None:
         sorted_by: a metric that is shown too; empty shows none.
         has_more: whether there are others.
     """
-    console = _console()
+    console = screen.stdout()
     experiments = {row.run.experiment for row in rows}
     further = sorted_by if sorted_by != SCORE else ""
     named = [*(["experiment"] if len(experiments) > 1 else []), *([further] if further else [])]
     table = _table("run", "name", "status", "began", "took", "weighted F", "95 %", "gain", "nested", *named, "")
     table.columns[1].no_wrap, table.columns[1].overflow = False, "fold"
     for row in rows:
-        own = {"experiment": printable(row.run.experiment), further: number(row.run.metrics.get(further))}
+        own = {"experiment": row.run.experiment, further: number(row.run.metrics.get(further))}
         table.add_row(
-            row.run.run_id[:8], printable(row.run.run_name), row.status, when(row.run.started), duration(row.seconds),
+            row.run.run_id[:8], row.run.run_name, row.status, when(row.run.started), duration(row.seconds),
             number(row.score), span(row.interval), number(row.gain, "+.3f"), _parts(row.parts),
             *(own[name] for name in named), ", ".join(row.marks),
         )  # fmt: skip
-    console.print(table)
+    console.show(table)
     _say_marks(console, rows)
     if has_more:
-        console.print(f"There are more than these {len(rows)}; --limit N shows N.", soft_wrap=True)
+        console.say(f"There are more than these {len(rows)}; --limit N shows N.")
 
 
 def say_sent(sent: Sent) -> None:
     """Print what came of sending a run."""
-    name = printable(f"{sent.run_name} [{sent.run_id or sent.key}]" if sent.run_name else sent.key)
+    name = f"{sent.run_name} [{sent.run_id or sent.key}]" if sent.run_name else sent.key
     what = f"not sent: {sent.problem}" if sent.problem else f"sent to {without_password(sent.uri)}"
-    _console().print(f"{name}: {what}", soft_wrap=True)
+    say(f"{name}: {what}")
 
 
 def say_shown(shown: Shown) -> None:
     """Print all that a run says of itself."""
-    console, line, run = _console(), shown.line, shown.run
+    console, line, run = screen.stdout(), shown.line, shown.run
     began = when(run.started) + (f", for {duration(line.seconds)}" if line.seconds is not None else "")
     facts = {
         "run": f"{run.run_name} [{run.run_id}]", "experiment": run.experiment, "status": line.status, "began": began,
         **shown.facts(),
     }  # fmt: skip
     for name, value in facts.items():
-        console.print(f"{name:>10}  {printable(value)}", soft_wrap=True)
+        console.say(f"{name:>10}  {value}")
     # What a run says of itself says all that its marks do, and more.
     for text in shown.cautions or [f"{mark}: {MEANINGS[mark]}" for mark in line.marks]:
-        console.print(f"{'caution':>10}  {printable(text)}", soft_wrap=True, style="yellow")
+        console.say(f"{'caution':>10}  {text}", "yellow")
     if scores := shown.scores():
         table = _table("", *METRICS.values())
         for column in table.columns:
             column.justify = "right"
         for name, values in scores.items():
-            table.add_row(printable(name), *(number(value) for value in values))
-        console.print()
-        console.print(table)
+            table.add_row(name, *(number(value) for value in values))
+        console.say()
+        console.show(table)
         for sentence in shown.certainty():
-            console.print(sentence, soft_wrap=True)
+            console.say(sentence)
     if shown.changed:
         options = _table("option", "here", "by default", wraps=True)
         for key, each in shown.changed.items():
-            options.add_row(printable(key), printable(each.value), printable(each.default or ""))
-        console.print()
-        console.print(options)
+            options.add_row(key, each.value, each.default or "")
+        console.say()
+        console.show(options)
     if shown.nested:
         nested = _table("nested run", "name", "status", "weighted F", "95 %")
         for row in shown.nested:
-            nested.add_row(
-                row.run.run_id[:8], printable(row.run.run_name), row.status, number(row.score), span(row.interval)
-            )
-        console.print()
-        console.print(nested)
+            nested.add_row(row.run.run_id[:8], row.run.run_name, row.status, number(row.score), span(row.interval))
+        console.say()
+        console.show(nested)
         if line.parts.n_all > len(shown.nested):
             parent = f"tags.mlflow.parentRunId = '{run.run_id}'"
             more = line.parts.n_all - len(shown.nested)
-            console.print(f'and {more} more: sarcasm runs list --all --where "{parent}"', soft_wrap=True)
-    console.print(f"\nIt keeps {', '.join(map(printable, shown.artifacts)) or 'nothing'}", soft_wrap=True)
-    console.print(f"in {printable(run.artifact_uri)}; to look at it: {run.where}", soft_wrap=True)
+            console.say(f'and {more} more: sarcasm runs list --all --where "{parent}"')
+    console.say()
+    console.say(f"It keeps {', '.join(shown.artifacts) or 'nothing'}")
+    console.say(f"in {run.artifact_uri}; to look at it: {run.where}")
 
 
 def say_differences(
@@ -113,63 +106,53 @@ def say_differences(
         marks: id -> how far a run's numbers may be believed.
         with_patch: whether the lines in which uncommitted changes differ are printed.
     """
-    console, called = _console(), letters(runs)
+    console, called = screen.stdout(), letters(runs)
     for run in runs:
         marked = f" ({', '.join(marks[run.run_id])})" if marks[run.run_id] else ""
-        console.print(f"{called[run.run_id]:>2}  {run.run_id[:8]}  {printable(run.run_name)}{marked}", soft_wrap=True)
-    console.print()
+        console.say(f"{called[run.run_id]:>2}  {run.run_id[:8]}  {run.run_name}{marked}")
+    console.say()
     for heading, values in (("differs", found.settings), ("machine", found.environment)):
         if values:
             table = _table(heading, *called.values(), wraps=True)
             for name, each in values.items():
-                table.add_row(printable(name), *(printable(str(value)) if value is not None else "" for value in each))
-            console.print(table)
-            console.print()
+                table.add_row(name, *(str(value) if value is not None else "" for value in each))
+            console.show(table)
+            console.say()
     if not found.settings:
-        console.print("No option, data, weights or commit differs.")
+        console.say("No option, data, weights or commit differs.")
     if found.unrecorded:
         named = ", ".join(called[run.run_id] for run in found.unrecorded)
-        console.print(f"Of the machine of {named} nothing is recorded.")
+        console.say(f"Of the machine of {named} nothing is recorded.")
     elif not found.environment:
-        console.print("Machine and packages do not differ.")
+        console.say("Machine and packages do not differ.")
     if any(patch != found.patches[0] for patch in found.patches):
-        console.print("Changes that were not committed differ" + ("." if with_patch else "; --patch prints in what."))
+        console.say("Changes that were not committed differ" + ("." if with_patch else "; --patch prints in what."))
         for line in found.between_patches(list(called.values())) if with_patch else []:
-            console.print(printable(line), soft_wrap=True)
+            console.say(line)
     final = {name: found.metrics[name] for name in FINAL if name in found.metrics}
     if final:
         table = _table("came out", *called.values(), *(["differ"] if len(runs) == 2 else []))
         for name, scores in final.items():
             apart = [number(_difference(scores), "+.3f")] if len(runs) == 2 else []
             table.add_row(name, *map(number, scores), *apart)
-        console.print()
-        console.print(table)
-    console.print(f"{len(found.metrics)} of {found.n_metrics} metrics differ; --json prints them all.")
-    console.print(
-        f"Whether a difference is more than luck: sarcasm compare {' '.join(run.run_id[:8] for run in runs)}",
-        soft_wrap=True,
-    )
+        console.say()
+        console.show(table)
+    console.say(f"{len(found.metrics)} of {found.n_metrics} metrics differ; --json prints them all.")
+    console.say(f"Whether a difference is more than luck: sarcasm compare {' '.join(run.run_id[:8] for run in runs)}")
 
 
 def say_repaired(found: Repaired) -> None:
     """Print which runs were marked, and which were left alone for want of knowledge."""
-    console = _console()
+    console = screen.stdout()
     for each in found.marked:
-        console.print(f"{each.run_id[:8]}  {printable(each.run_name)}: KILLED; {printable(each.why)}", soft_wrap=True)
+        console.say(f"{each.run_id[:8]}  {each.run_name}: KILLED; {each.why}")
     for each in found.unknown:
-        console.print(
-            f"{each.run_id[:8]}  {printable(each.run_name)}: left alone; {printable(each.why)}", soft_wrap=True
-        )
+        console.say(f"{each.run_id[:8]}  {each.run_name}: left alone; {each.why}")
     if found.n_elsewhere:
         runs = "1 run is" if found.n_elsewhere == 1 else f"{found.n_elsewhere} runs are"
-        console.print(f"{runs} of other machines, and left alone; see --stale-hours", soft_wrap=True)
+        console.say(f"{runs} of other machines, and left alone; see --stale-hours")
     if not found.marked:
-        console.print("Nothing to repair.")
-
-
-def printable(text: str) -> str:
-    """Without what could move the cursor or end the line: names come from anywhere."""
-    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
+        console.say("Nothing to repair.")
 
 
 def number(value: float | None, spec: str = ".3f") -> str:
@@ -206,22 +189,17 @@ def _parts(parts: Parts) -> str:
     return f"{parts.n_finished} of {parts.n_all}" if parts.n_all else ""
 
 
-def _say_marks(console: Console, rows: Sequence[Listed]) -> None:
+def _say_marks(console: Screen, rows: Sequence[Listed]) -> None:
     present = {mark for row in rows for mark in row.marks}
     for mark, meaning in MEANINGS.items():
         if mark in present:
-            console.print(f"{mark}: {meaning}.", soft_wrap=True)
+            console.say(f"{mark}: {meaning}.")
     if any(row.run.is_gone for row in rows):
-        console.print("gone: the process has ended without a word; sarcasm runs repair marks the run.", soft_wrap=True)
+        console.say("gone: the process has ended without a word; sarcasm runs repair marks the run.")
 
 
-def _table(*columns: str, wraps: bool = False) -> Table:
-    table = Table(*columns, box=None, padding=(0, 1, 0, 0), header_style="bold")
+def _table(*columns: str, wraps: bool = False) -> Grid:
+    table = screen.grid(*columns, padding=(0, 1, 0, 0))
     for column in table.columns:
         column.no_wrap, column.overflow = not wraps, "fold"
     return table
-
-
-def _console() -> Any:
-    """Rich's console, for which nothing in a name or path is a colour or a number."""
-    return Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else WIDE)

@@ -10,9 +10,9 @@ from sarcasm import console
 from sarcasm.arguments import Parser, add_model, model_folder, number_of, store_options
 from sarcasm.errors import SarcasmError, TrackingError
 from sarcasm.project import PROJECT
-from sarcasm.runs.terminal import printable
 from sarcasm.runs.worth import SCORE, interval
 from sarcasm.serve.limits import Limits
+from sarcasm.terminal import say
 from sarcasm.tracking import Tracking, endings_raise, find_run
 
 PORT = 5010
@@ -92,7 +92,5 @@ def _score(tracking: Tracking, run_id: str) -> str:
 def _say(address: str, told: Mapping[str, Any]) -> None:
     """Print where it waits and what for, on stdout; and what must be known of it, on stderr."""
     console.say_cautions(told["cautions"])
-    model = printable("; ".join(told["facts"]))
-    for line in (model, f"{address}  (nothing that is sent there is kept; Ctrl-C ends it)"):
-        # Whoever reads this through a pipe waits for the address.
-        print(line, flush=True)  # noqa: T201
+    say("; ".join(told["facts"]))
+    say(f"{address}  (nothing that is sent there is kept; Ctrl-C ends it)")

@@ -7,10 +7,11 @@ jobs of one choice in a group, is a choice of its own: with head=small,big there
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 
+from sarcasm.errors import TrackingError
 from sarcasm.options import OF_THE_PLACE
 from sarcasm.report.words import shortened
 from sarcasm.tracking import Recorded
@@ -78,8 +79,11 @@ def _places(values: Sequence[str]) -> dict[str, float]:
 
 
 def _typed(job: Recorded) -> Iterator[tuple[str, str]]:
-    """Its own overrides, in their order."""
-    for override in json.loads(job.tags.get("overrides", "[]")):
+    """Its own overrides, in their order; none where they cannot be read: its options tell it from others as well."""
+    overrides = []
+    with suppress(TrackingError):
+        overrides = job.overrides()
+    for override in overrides:
         key, is_set, value = override.partition("=")
         if is_set and not key.startswith("~"):
             yield from _named(key.lstrip("+"), value)

@@ -11,6 +11,7 @@ from typing import Any
 
 from sarcasm import compare
 from sarcasm.report.drawing import note_at_foot, png, svg
+from sarcasm.report.escaping import csv_cell, markdown_text
 from sarcasm.report.sweep_pictures import SettingScores, effects_picture, settings_picture
 from sarcasm.scoring import Spread
 from sarcasm.sweeps.choices import SEEDS
@@ -39,7 +40,7 @@ def write(folder: Path, gathered: Gathered, found: Claims, links: Mapping[str, s
         "sweep.html": _html(gathered, found, drawn, links or {}),
     }
     for name, text in texts.items():
-        (folder / name).write_text(text, encoding="utf-8")
+        (folder / name).write_text(text, encoding="utf-8", errors="backslashreplace")
     (folder / "plots").mkdir()
     for name, (as_png, as_svg, _) in drawn.items():
         (folder / "plots" / f"{name}.png").write_bytes(as_png)
@@ -117,9 +118,9 @@ def _page(gathered: Gathered, found: Claims) -> str:
     told = claimed(found)
     told += [sentence for sentence in found.sentences if sentence not in told]
     parts = [
-        f"# {headline(gathered)}",
-        *(f"**{caution}**" for caution in gathered.cautions),
-        gathered.choice,
+        f"# {markdown_text(headline(gathered))}",
+        *(f"**{markdown_text(caution)}**" for caution in gathered.cautions),
+        markdown_text(gathered.choice),
         *([_table(jobs)] if jobs else []),
         *(["## Over seeds", _table(means)] if means else []),
         *(["## What can be claimed", _list(told)] if told else []),
@@ -130,22 +131,18 @@ def _page(gathered: Gathered, found: Claims) -> str:
 
 
 def _table(rows: Sequence[Sequence[str]]) -> str:
-    head, *others = [[_escaped(cell) for cell in row] for row in rows]
+    head, *others = [[markdown_text(cell) for cell in row] for row in rows]
     return "\n".join(f"| {' | '.join(row)} |" for row in [head, ["---"] * len(head), *others])
 
 
 def _list(sentences: Iterable[str]) -> str:
-    return "\n".join(f"- {_escaped(sentence)}" for sentence in sentences)
-
-
-def _escaped(text: str) -> str:
-    """Text that Markdown takes for nothing but text."""
-    return "".join(f"\\{each}" if each in "\\`*|<>[]" else each for each in " ".join(text.split()))
+    return "\n".join(f"- {markdown_text(sentence)}" for sentence in sentences)
 
 
 def _csv(rows: Iterable[Sequence[Any]]) -> str:
     text = io.StringIO(newline="")
-    csv.writer(text, lineterminator="\n").writerows(rows)
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerows([csv_cell(each) if isinstance(each, str) else each for each in row] for row in rows)
     return text.getvalue()
 
 

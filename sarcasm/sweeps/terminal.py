@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Sequence
-from typing import Any
+from contextlib import suppress
+from typing import TYPE_CHECKING
 
+from sarcasm.errors import TrackingError
 from sarcasm.sweeps.claims import Claims
 from sarcasm.sweeps.gather import Gathered, as_row
 from sarcasm.sweeps.words import (
@@ -19,7 +20,11 @@ from sarcasm.sweeps.words import (
     metric_words,
     score_words,
 )
+from sarcasm.terminal import one_line, say
 from sarcasm.tracking import Recorded
+
+if TYPE_CHECKING:
+    from sarcasm.terminal.screen import Screen
 
 MOST_ROWS = 60
 MOST_CLAIMS = 5
@@ -37,7 +42,9 @@ def say_job(run: Recorded, number: int, metric: str, varied: Collection[str] = (
         varied: keys of the overrides that the sweep varies, such as "pca" and "seed"; empty shows all overrides.
         was_done: whether it was done before, and is not done again.
     """
-    overrides = json.loads(run.tags.get("overrides", "[]"))
+    overrides: list[str] = []
+    with suppress(TrackingError):  # then its name tells which it is
+        overrides = run.overrides()
     shown = [each for each in overrides if not varied or each.lstrip("+").partition("=")[0] in varied]
     row = as_row(run, {}, metric)
     parts = [
@@ -49,7 +56,7 @@ def say_job(run: Recorded, number: int, metric: str, varied: Collection[str] = (
         "" if was_done else duration(row.seconds),
         f"run {run.run_id[:8]}",
     ]
-    _stdout().print("  ".join(part for part in parts if part))
+    say("  ".join(part for part in parts if part))
 
 
 def say_sweep(gathered: Gathered, found: Claims, run_id: str, where: str) -> None:
@@ -61,48 +68,45 @@ def say_sweep(gathered: Gathered, found: Claims, run_id: str, where: str) -> Non
         run_id: of the run that holds the sweep.
         where: how to look at it.
     """
-    console = _stdout()
-    console.print(f"\n{headline(gathered)}", style="bold")
+    console = _screen()
+    console.say()
+    console.say(headline(gathered), "bold")
     for caution in gathered.cautions:
-        console.print(caution, style="yellow")
+        console.say(caution, "yellow")
     for table in (jobs_table(gathered), means_table(gathered, found)):
         if table:
             _print_table(table)
-    console.print(f"\n{gathered.choice}")
+    console.say()
+    console.say(gathered.choice)
     for sentence in claimed(found, MOST_CLAIMS):
-        console.print(sentence)
+        console.say(sentence)
     if gathered.failed:
-        console.print()
+        console.say()
         for failure in failures(gathered):
-            console.print(failure, style="red")
-        console.print(TO_GO_ON)
-    console.print(f"\nSweep {run_id}; to look at it: {where}", soft_wrap=True)
+            console.say(failure, "red")
+        console.say(TO_GO_ON)
+    console.say()
+    console.say(f"Sweep {run_id}; to look at it: {where}")
 
 
 def _print_table(rows: Sequence[Sequence[str]]) -> None:
     """Print a header and rows."""
-    from rich.table import Table
+    from sarcasm.terminal.screen import grid
 
     # A dotted name may be much wider than its values.
-    table = Table(
-        *(name.replace(".", ".\n") for name in rows[0]),
-        box=None,
-        padding=(0, 0, 0, 2),
-        pad_edge=False,
-        header_style="bold",
-    )
+    table = grid(*(one_line(name).replace(".", ".\n") for name in rows[0]), padding=(0, 0, 0, 2), pad_edge=False)
     for column in table.columns:
         column.no_wrap = True
     for row in rows[1 : MOST_ROWS + 1]:
         table.add_row(*row)
-    console = _stdout()
-    console.print()
-    console.print(table)
+    console = _screen()
+    console.say()
+    console.show(table)
     if len(rows) > MOST_ROWS + 1:
-        console.print(f"and {len(rows) - MOST_ROWS - 1} more, in sweep.csv and settings.csv of the sweep's run")
+        console.say(f"and {len(rows) - MOST_ROWS - 1} more, in sweep.csv and settings.csv of the sweep's run")
 
 
-def _stdout() -> Any:
-    from rich.console import Console
+def _screen() -> Screen:
+    from sarcasm.terminal import screen
 
-    return Console(highlight=False, markup=False, soft_wrap=True, width=WIDEST)
+    return screen.stdout(WIDEST)

@@ -7,6 +7,7 @@
 This package alone knows MLflow, and loads it when a run starts: importing the package is cheap.
 """
 
+from sarcasm.tracking.artifacts import Damage
 from sarcasm.tracking.earlier import Earlier, Past, earlier, past
 from sarcasm.tracking.interrupts import Terminated, endings_raise
 from sarcasm.tracking.models import model_of_run, model_of_uri
@@ -21,6 +22,7 @@ from sarcasm.tracking.sweeps import VARIED_VARIABLE, OpenSweep, open_sweep, swee
 
 __all__ = [
     "VARIED_VARIABLE",
+    "Damage",
     "Earlier",
     "OpenSweep",
     "Parts",

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from sarcasm.errors import TrackingError
 from sarcasm.project import PROJECT
+from sarcasm.terminal import print_error, say
 from sarcasm.tracking.failures import tracking_errors
 from sarcasm.tracking.links import link_to_runs
 from sarcasm.tracking.store import default_uri, open_store
@@ -37,9 +38,10 @@ def lines(page: str) -> list[str]:
 def main(arguments: Sequence[str]) -> None:
     """Print the links into a page that is about to be served on a port of this machine."""
     try:
-        print("\n".join(lines(f"http://127.0.0.1:{arguments[0]}")))  # noqa: T201
+        for line in lines(f"http://127.0.0.1:{arguments[0]}"):
+            say(line)
     except TrackingError as error:
-        print(f"error: {error}", file=sys.stderr)  # noqa: T201  # MLflow says what it makes of the store
+        print_error(str(error))  # MLflow says what it makes of the store
 
 
 if __name__ == "__main__":

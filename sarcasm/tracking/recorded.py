@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 import re
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -17,8 +15,18 @@ from typing import Any
 
 from sarcasm.addresses import without_password
 from sarcasm.errors import ConfigError, TrackingError
+from sarcasm.tracking.artifacts import (
+    ACCURACY,
+    COUNTS,
+    LARGEST_MB,
+    Damage,
+    check_decisions,
+    json_of,
+    n_decided,
+    rows_of,
+)
 from sarcasm.tracking.failures import one_line, tracking_errors
-from sarcasm.tracking.operations import LONGEST_PARAM
+from sarcasm.tracking.operations import LONGEST_PARAM, LONGEST_TAG
 from sarcasm.tracking.options import Tracking
 from sarcasm.tracking.processes import is_gone
 from sarcasm.tracking.store import Store, chosen, read_store
@@ -109,26 +117,99 @@ class Recorded:
         """An artifact as text.
 
         Raises:
-            TrackingError: the run has no such artifact, or the store fails.
+            TrackingError: the run has no such artifact, it is no text or too large, or the store fails.
         """
-        with tempfile.TemporaryDirectory() as folder:
+        with tempfile.TemporaryDirectory() as folder, self.reading(artifact_path):
             try:
                 with tracking_errors(self.store.uri, f"read {artifact_path} of run {self.run_id}"):
-                    path = self.store.client.download_artifacts(self.run_id, artifact_path, folder)
-                    return Path(path).read_text(encoding="utf-8")
+                    path = Path(self.store.client.download_artifacts(self.run_id, artifact_path, folder))
+                    if path.stat().st_size > LARGEST_MB * 1e6:
+                        raise Damage(f"it is larger than {LARGEST_MB} MB")
+                    return path.read_text(encoding="utf-8")
+            except UnicodeDecodeError as error:
+                raise Damage(f"byte {error.start} is not UTF-8") from error
             except (OSError, TrackingError) as error:
                 raise TrackingError(
                     f"run {self.run_id} ({self.run_name}, {self.status}) has no {artifact_path} that can be read; was"
                     " it made by train.py, and did it finish?"
                 ) from error
 
+    @contextmanager
+    def reading(self, what: str) -> Iterator[None]:
+        """Within the block, damage to an artifact or a tag is told as an error that names it and the run.
+
+        Args:
+            what: is read.
+
+        Raises:
+            TrackingError: it is damaged.
+        """
+        try:
+            yield
+        except Damage as error:
+            named = f"{what} of run {self.run_id} ({self.run_name})"
+            raise TrackingError(
+                f"{named} is damaged: {one_line(str(error))}; bring it back from a copy, or make the run anew"
+            ) from error
+
+    def json(self, artifact_path: str) -> dict[str, Any]:
+        """A JSON artifact, which is an object.
+
+        Raises:
+            TrackingError: see `text`; or it is damaged.
+        """
+        text = self.text(artifact_path)
+        with self.reading(artifact_path):
+            return json_of(text, dict)
+
     def rows(self, artifact_path: str) -> list[dict[str, str]]:
-        """A CSV artifact: column -> value, for each row."""
-        return list(csv.DictReader(io.StringIO(self.text(artifact_path), newline="")))
+        """A CSV artifact: column -> value, for each row.
+
+        Raises:
+            TrackingError: see `text`; or it is damaged; or it holds other decisions than the run counted.
+        """
+        text = self.text(artifact_path)
+        with self.reading(artifact_path):
+            rows = rows_of(text)
+            if metric := ACCURACY.get(artifact_path):
+                counted = None
+                with suppress(TrackingError):
+                    counted = n_decided(self.json(COUNTS), metric)
+                check_decisions(rows, self.metrics.get(metric), counted)
+            return rows
 
     def options(self) -> Mapping[str, Any]:
-        """Every option by its dotted key, whole."""
-        return json.loads(self.text("params.json"))
+        """Every option by its dotted key, whole.
+
+        Raises:
+            TrackingError: see `json`.
+        """
+        return self.json("params.json")
+
+    def overrides(self) -> list[str]:
+        """What was typed for it, OPTION=VALUE each; from the artifact where the tag was too short for it.
+
+        Raises:
+            TrackingError: see `text`; or it is damaged.
+        """
+        tag = self.tags.get("overrides", "[]")
+        text = self.text("overrides.json") if len(tag) >= LONGEST_TAG else tag
+        with self.reading("overrides"):
+            return [str(each) for each in json_of(text, list)]
+
+    def choices(self) -> dict[str, str]:
+        """Group of options -> the schema of the choice that was made in it.
+
+        Raises:
+            TrackingError: it does not say so, or the tag is damaged.
+        """
+        if "config.schemas" not in self.tags:
+            raise TrackingError(
+                f"run {self.run_id} ({self.run_name}) does not say of what choices it was made; run it anew"
+            )
+        with self.reading("config.schemas"):
+            found = json_of(self.tags["config.schemas"], dict)
+            return {group: str(schema) for group, schema in found.items()}
 
     def whole_params(self) -> Mapping[str, str]:
         """The params, in full where the store cuts them."""
@@ -140,8 +221,8 @@ class Recorded:
     def project(self) -> str:
         """Where the project lay when it was made; empty where it does not say, as runs of earlier versions."""
         try:
-            return str(json.loads(self.text(ENVIRONMENT))["project"])
-        except (TrackingError, ValueError, KeyError, TypeError):
+            return str(self.json(ENVIRONMENT).get("project", ""))
+        except TrackingError:
             return ""
 
     def history(self, metric: str) -> list[float]:
@@ -323,4 +404,7 @@ def _recorded(run: Any, experiments: Mapping[str, str], store: Store) -> Recorde
 
 
 def _time(milliseconds: int) -> datetime:
-    return datetime.fromtimestamp(milliseconds / 1000, UTC)
+    try:
+        return datetime.fromtimestamp(milliseconds / 1000, UTC)
+    except (OverflowError, ValueError, OSError):
+        return datetime.fromtimestamp(0, UTC)  # beyond the calendar: no clock said that

@@ -215,7 +215,7 @@ class Tracked:
         """Keep a text as an artifact, in UTF-8."""
         folder, _, name = artifact_path.rpartition("/")
         with tempfile.TemporaryDirectory() as temporary:
-            Path(temporary, name).write_text(text, encoding="utf-8")
+            Path(temporary, name).write_text(text, encoding="utf-8", errors="backslashreplace")
             self._recorder.record(Files(temporary, folder), f"keep {artifact_path}")
 
     def log_json(self, content: object, artifact_path: str) -> None:
@@ -411,6 +411,8 @@ def _cut_tags(tags: Mapping[str, str]) -> dict[str, str]:
 
 
 def _cut(text: str, longest: int, note: str = "") -> str:
+    """A text as a store takes it: no longer than that, and with bytes of a file's name that are no UTF-8 escaped."""
+    text = text.encode("utf-8", "backslashreplace").decode()
     if len(text) <= longest:
         return text
     ending = f" ... (cut; {len(text)} characters in all{', ' if note else ''}{note})"

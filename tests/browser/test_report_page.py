@@ -1,18 +1,24 @@
 """The page of a run and that of two runs, used as a person would: by mouse, by keyboard, by ear."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from sarcasm import cli, console
-from sarcasm.report.page import clips_of, with_clips
+from sarcasm.report.page import clips_of
+from sarcasm.report.recorded_page import read_page
 
 
 @pytest.fixture(scope="module")
 def report(recorded) -> Path:
     folder, _, found = recorded
     return next(folder.rglob(f"{found['small']}/artifacts/report.html"))
+
+
+def with_clips(html: str, clips: dict) -> str:
+    return replace(read_page(html), clips=clips).html()
 
 
 def opened(visit, path: Path):
