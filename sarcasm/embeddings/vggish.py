@@ -16,7 +16,7 @@ from sarcasm.embeddings.embedding import Embedding, Network, Unchanged
 from sarcasm.errors import ConfigError, WeightsError
 from sarcasm.options import option
 from sarcasm.project import PROJECT
-from sarcasm.sources import code_hash
+from sarcasm.sources import computed_by
 from sarcasm.store import Store
 from sarcasm.vggish import (
     BLOCKS,
@@ -30,10 +30,6 @@ from sarcasm.vggish import (
     read_checkpoint,
 )
 
-MODULES = (
-    "checkpoint", "constants", "log_mel", "log_mel_kernels", "model", "network", "winograd", "winograd_kernels",
-)  # fmt: skip
-"""Of `sarcasm.vggish`, whose code makes an embedding."""
 RELEASED_CHECKPOINT = PROJECT / "models" / "vggish_model.ckpt"
 
 
@@ -75,11 +71,6 @@ class VGGishEmbedding(Embedding):
         return {"layer": self.layer, "engine": self.engine if self.engine is Engine.graph else "fast"}
 
     @property
-    def modules(self) -> tuple[str, ...]:
-        """See `Embedding.modules`."""
-        return (__name__, *(f"sarcasm.vggish.{name}" for name in MODULES))
-
-    @property
     def has_released_pca(self) -> bool:
         """See `Embedding.has_released_pca`."""
         return self.layer is Layer.fc2
@@ -96,7 +87,7 @@ class VGGishEmbedding(Embedding):
         hashes = store.hashes(checkpoint_files(Path(self.checkpoint)))
         if not hashes or None in hashes:
             return fingerprint(self._released())
-        recipe = json.dumps({"weights": "VGGish", "code": code_hash(("sarcasm.vggish.checkpoint",))})
+        recipe = json.dumps({"weights": "VGGish", **computed_by(fingerprint.__module__)})
         key = " ".join(map(str, hashes))
         return store.remembered(recipe, key, lambda: fingerprint(self._released()).encode()).decode()
 
