@@ -15,16 +15,20 @@ import sys
 import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from importlib.metadata import PackageNotFoundError, packages_distributions, version
 from pathlib import Path
 
 PACKAGE = __name__.partition(".")[0]
 NO_PART = (
-    "omegaconf", f"{PACKAGE}.options",  # declare options, whose values stand in recipes themselves
-    f"{PACKAGE}.advice", f"{PACKAGE}.errors", f"{PACKAGE}.project",  # say what is wrong, and where things lie
-    f"{PACKAGE}.corpus", f"{PACKAGE}.store", __name__,  # tell which clips there are, and find again what was kept
-    f"{PACKAGE}.processors", f"{PACKAGE}.workers", f"{PACKAGE}.ray_runtime", f"{PACKAGE}.embeddings.on_ray",  # divide work
+    # They declare options, whose values stand in recipes themselves;
+    "omegaconf", f"{PACKAGE}.options",
+    # say what is wrong, and where things lie;
+    f"{PACKAGE}.advice", f"{PACKAGE}.errors", f"{PACKAGE}.project",
+    # tell which clips there are, and find again what was kept;
+    f"{PACKAGE}.corpus", f"{PACKAGE}.store", __name__,
+    # divide the work.
+    f"{PACKAGE}.processors", f"{PACKAGE}.workers", f"{PACKAGE}.ray_runtime", f"{PACKAGE}.embeddings.on_ray",
 )  # fmt: skip
 """What the modules on the way import, and what can change no value; with all that it consists of."""
 BUILT_ON = {"librosa": ("numba", "scipy")}
@@ -66,7 +70,7 @@ def computed_by(*modules: str) -> dict[str, object]:
     return {"code": digest.hexdigest()[:16], "libraries": {name: _version(name) for name in libraries}}
 
 
-@lru_cache
+@cache
 def _followed(modules: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
     """Names of all modules on the way and of the libraries that they import, sorted; None where a source is missing."""
     packages = {PACKAGE, *(name.partition(".")[0] for name in modules)}
@@ -94,7 +98,7 @@ def _followed(modules: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]
     return tuple(sorted(names)), tuple(sorted(libraries))
 
 
-@lru_cache(maxsize=None)
+@cache
 def _module(name: str) -> _Module:
     path = _path(name)
     return _parsed(name, path.read_bytes() if path else b"")
@@ -136,7 +140,7 @@ def _is_package(name: str) -> bool:
     return path is not None and path.name == "__init__.py"
 
 
-@lru_cache(maxsize=None)
+@cache
 def _path(name: str) -> Path | None:
     """The source of a module of a package that can be imported, found without importing it."""
     top, *rest = name.split(".")
