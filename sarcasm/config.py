@@ -7,7 +7,6 @@ change a result).
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,10 +24,11 @@ from sarcasm.augmentation import Augmentation
 from sarcasm.corpus import Dataset
 from sarcasm.embeddings import PCA, Embedding, Pool, Reading
 from sarcasm.errors import ConfigError
+from sarcasm.explain import SCHEMAS, did_you_mean, known_keys, read_overrides
 from sarcasm.features import Scale
 from sarcasm.fit import Adam
 from sarcasm.heads import Head
-from sarcasm.options import OF_THE_PLACE, leaves
+from sarcasm.options import OF_THE_PLACE, PATHS, at_home, is_place, leaves
 from sarcasm.packaged import Way
 from sarcasm.prepare import Preparation
 from sarcasm.project import PROJECT
@@ -40,15 +40,6 @@ from sarcasm.store import Keeping
 from sarcasm.sweeps import Sweep
 from sarcasm.tracking import Tracking
 
-PATHS = (
-    "dataset.audio_dir",
-    "dataset.labels",
-    "dataset.manifest",
-    "dataset.directory",
-    "embedding.checkpoint",
-    "pca.params",
-)
-"""Options that say where things lie."""
 NOT_IDENTITY = (*OF_THE_PLACE, *PATHS, "split.audit")
 """Options that cannot change a result: where things lie (their content is tagged), where a run is made and recorded."""
 
@@ -132,8 +123,6 @@ class Config:
                 raise ConfigError(f"embedding.train=true does not go with this {name}; add {right}")
 
 
-SCHEMAS = {"config": "config", "prepare": "preparation"}
-"""File in conf/ -> the schema that types it."""
 ConfigStore.instance().store(group="schema", name="config", node=Config)
 OmegaConf.register_new_resolver("project", lambda path="": str(PROJECT / path), replace=True)
 
@@ -147,10 +136,12 @@ def compose(config: str, overrides: Sequence[str], with_hydra: bool = False) -> 
         with_hydra: whether Hydra's own part is kept.
 
     Raises:
-        HydraException: an override that does not fit.
+        ConfigError: an override that is wrong by itself, see `sarcasm.explain`.
+        HydraException: one that does not fit.
     """
+    words = read_overrides(overrides, config)
     with initialize_config_dir(str(help_page.CONF), version_base="1.3"):
-        return hydra.compose(config, list(overrides), return_hydra_config=with_hydra)
+        return hydra.compose(config, words, return_hydra_config=with_hydra)
 
 
 def parse(cfg: DictConfig) -> Config:
@@ -175,10 +166,21 @@ def parse_preparation(cfg: DictConfig) -> Preparation:
 def _checked(cfg: DictConfig, config: str) -> Any:
     for key in OmegaConf.missing_keys(cfg):
         raise ConfigError(f"{key} has no value; give it one with {key}=...")
+    _look_at_texts(cfg)
     options = OmegaConf.to_object(cfg)
     for key in _unknown(options):
         raise ConfigError(f"there is no option {key}{did_you_mean(key, known_keys(config))}")
     return options
+
+
+def _look_at_texts(cfg: DictConfig) -> None:
+    """Put the user's own folder in place of ~ in every path; refuse what no file or database can keep as a text."""
+    for key, text in leaves(cfg).items():
+        for each in text if isinstance(text, list) else [text]:
+            if isinstance(each, str) and not each.isascii() and each != each.encode("utf-8", "replace").decode():
+                raise ConfigError(f"{key}: {ascii(each)} is not a text in UTF-8; give the file another name")
+        if is_place(key) and isinstance(text, str) and (place := at_home(text)) != text:
+            OmegaConf.update(cfg, key, place)
 
 
 def identity(cfg: DictConfig, *content: str) -> str:
@@ -238,23 +240,6 @@ def run_name(config: Config, fit: str = "") -> str:
     split = [] if config.split.name == "utterance" else [config.split.name]
     pca, last = ("on" if config.pca.enabled else "off"), fit or "-".join(f"s{seed}" for seed in config.fit_seeds)
     return "-".join([config.dataset.name, *embedding, f"pca_{pca}", config.head.name, *split, last])
-
-
-def known_keys(config: str = "config") -> list[str]:
-    """Every key that some choice of the groups of conf/CONFIG.yaml offers."""
-    schemas = ConfigStore.instance().repo["schema"]
-    keys = set(help_page.groups(config)) | set(schemas[f"{SCHEMAS[config]}.yaml"].node)
-    for word in help_page.groups(config):
-        group, _, package = word.partition("@")
-        offered = (schema.node for file, schema in schemas.items() if file.startswith(f"{group}_"))
-        keys |= {f"{package or group}.{key}" for node in offered for key in node}
-    return sorted(keys)
-
-
-def did_you_mean(word: str, known: list[str]) -> str:
-    """The nearest known word as the end of a message: "; did you mean X?", or nothing where none is near."""
-    near = difflib.get_close_matches(word, known, n=1)
-    return f"; did you mean {near[0]}?" if near else ""
 
 
 def _unknown(node: Any, prefix: str = "") -> Iterator[str]:
