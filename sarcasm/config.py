@@ -24,7 +24,7 @@ from sarcasm.augmentation import Augmentation
 from sarcasm.corpus import Dataset
 from sarcasm.embeddings import PCA, Embedding, Pool, Reading
 from sarcasm.errors import ConfigError
-from sarcasm.explain import SCHEMAS, did_you_mean, known_keys, read_overrides
+from sarcasm.explain import did_you_mean, known_keys, read_overrides
 from sarcasm.features import Scale
 from sarcasm.fit import Adam
 from sarcasm.heads import Head
@@ -178,7 +178,7 @@ def _look_at_texts(cfg: DictConfig) -> None:
     for key, text in leaves(cfg).items():
         for each in text if isinstance(text, list) else [text]:
             if isinstance(each, str) and not each.isascii() and each != each.encode("utf-8", "replace").decode():
-                raise ConfigError(f"{key}: {ascii(each)} is not a text in UTF-8; give the file another name")
+                raise ConfigError(f"{key}: {each!a} is not a text in UTF-8; give the file another name")
         if is_place(key) and isinstance(text, str) and (place := at_home(text)) != text:
             OmegaConf.update(cfg, key, place)
 

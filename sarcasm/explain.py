@@ -12,7 +12,7 @@ import difflib
 import os
 import re
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from enum import Enum
 from importlib.util import find_spec
 from types import NoneType, UnionType
@@ -28,7 +28,7 @@ from omegaconf.errors import ConfigAttributeError, ConfigKeyError, ConfigTypeErr
 
 from sarcasm import help as help_page
 from sarcasm.errors import ConfigError
-from sarcasm.options import at_home, is_place
+from sarcasm.options import is_place
 
 SCHEMAS = {"config": "config", "prepare": "preparation"}
 """File in conf/ -> the schema that types it."""
@@ -46,6 +46,8 @@ MANY = {int: "whole numbers", float: "numbers", str: "texts"}
 EXAMPLES = {int: "0,1,2", str: "2_97,2_99"}
 PLAIN = re.compile(r"[A-Za-z0-9_.+-]+|\[[0-9]+\]")
 """Defaults that are an example of themselves."""
+PLAIN_LIST = re.compile(r"\[([^][{}'\"\\$]+)\]")
+"""A list without quotes, lists or interpolations in it."""
 LONGEST_SHOWN = 200
 """Characters of what was typed that a message repeats."""
 
@@ -70,8 +72,10 @@ def read_command_line(arguments: Sequence[str]) -> list[str]:
         flags = [flag for action in parser._actions for flag in action.option_strings]
         if others[0].startswith("-"):
             refuse(f"there is no flag {others[0]}{did_you_mean(others[0], flags)}")
-        refuse(f"{others[0]} stands after a flag that follows other options; write all flags first, as in -m {others[0]}")
-    if given.shell_completion or given.hydra_help or given.version or given.info:
+        refuse(
+            f"{others[0]} stands after a flag that follows other options; write all flags first, as in -m {others[0]}"
+        )
+    if given.shell_completion or given.hydra_help or given.info:
         return list(arguments)
     is_sweep = given.multirun or "hydra.mode=MULTIRUN" in given.overrides
     typed, read = list(given.overrides), read_overrides(given.overrides, "config", is_sweep)
@@ -84,7 +88,7 @@ def read_command_line(arguments: Sequence[str]) -> list[str]:
 
 
 def read_overrides(words: Sequence[str], config: str, is_sweep: bool | None = None) -> list[str]:
-    """Overrides as Hydra is to read them: the value of an option that is a text is what was typed.
+    """Overrides as Hydra is to read them: the value of an option that is a text, or a list of them, is what was typed.
 
     Args:
         words: what was typed.
@@ -94,10 +98,10 @@ def read_overrides(words: Sequence[str], config: str, is_sweep: bool | None = No
     Raises:
         ConfigError: one is wrong; the message names the nearest right one.
     """
-    texts = {key for key, kind in known_types(config).items() if _of_one(kind) is str}
-    found = [_as_typed(word, texts, bool(is_sweep)) for word in words]
+    kinds = {key: _of_one(kind) for key, kind in known_types(config).items()}
+    found = [_as_typed(word, kinds, bool(is_sweep)) for word in words]
     wrong = next(_not_installed(found), None) if is_sweep else None
-    if wrong := wrong or next(_wrong_overrides(found, config, is_sweep), None):
+    if wrong := wrong or next(_wrong_overrides(found, kinds, config, is_sweep), None):
         raise ConfigError(wrong)
     return found
 
@@ -174,30 +178,32 @@ def text_of(word: str) -> str | None:
         ConfigError: it has several values, or none.
     """
     key, is_set, _ = word.partition("=")
-    override = _parsed(_as_typed(word, {key}, is_sweep=False))
+    override = _parsed(_as_typed(word, {key: str}, is_sweep=False))
     if not is_set or override is None or override.is_sweep_override():
         raise ConfigError(f"{_shown(word)}: one value is needed, as in {key}=VALUE")
     value = override.value()
     return None if value is None else str(value)
 
 
-def _as_typed(word: str, texts: set[str], is_sweep: bool) -> str:
-    """An override with its value in quotes, where it is one of an option that is a text and Hydra would read it as
-    something else.
-    """
+def _as_typed(word: str, kinds: Mapping[str, Any], is_sweep: bool) -> str:
+    """An override with quotes around every text that Hydra would read as something else."""
     name, is_set, value = word.partition("=")
     key = name.lstrip("+")
-    if not is_set or key not in texts:
-        return word
-    return f"{name}={_value_as_typed(value, is_place(key), is_sweep)}"
+    kind = kinds.get(key) if is_set else None
+    if kind is str:
+        return f"{name}={_value_as_typed(value, is_place(key), is_sweep)}"
+    if kind == list[str] and (found := re.fullmatch(PLAIN_LIST, value)):
+        words = [each.strip() for each in found[1].split(",")]
+        return f"{name}=[{','.join(_quoted(each) if each == 'null' else _value_as_typed(each) for each in words)}]"
+    return word
 
 
-def _value_as_typed(value: str, is_place: bool, is_sweep: bool) -> str:
+def _value_as_typed(value: str, is_place: bool = False, is_sweep: bool = False) -> str:
     override = _parsed(f"key={value}")
     is_there = is_place and bool(value) and os.path.lexists(os.path.expanduser(value))  # noqa: PTH111  # a name may be too long for Path
     if override is None:
         if is_sweep and "," in value and not is_there:
-            return ",".join(_value_as_typed(each, is_place, is_sweep=False) for each in value.split(","))
+            return ",".join(_value_as_typed(each, is_place) for each in value.split(","))
         return _quoted(value)
     read = override._value
     if read is None or isinstance(read, QuotedString):
@@ -229,7 +235,9 @@ def _not_installed(words: Sequence[str]) -> Iterator[str]:
             yield f"{word}: {package} is not installed; install it with pip install -e '.[{package}]'"
 
 
-def _wrong_overrides(words: Sequence[str], config: str, is_sweep: bool | None) -> Iterator[str]:
+def _wrong_overrides(
+    words: Sequence[str], kinds: Mapping[str, Any], config: str, is_sweep: bool | None
+) -> Iterator[str]:
     keys, groups = known_keys(config), help_page.groups(config)
     for word in words:
         override, shown = _parsed(word), _shown(word)
@@ -252,7 +260,9 @@ def _wrong_overrides(words: Sequence[str], config: str, is_sweep: bool | None) -
             yield f"{shown}: {key} is a choice; write {shlex.quote(word.lstrip('+'))}"
         elif override.is_sweep_override() and not is_sweep:
             how = "one is needed" if is_sweep is None else "add -m to run each of them"
-            yield f"{shown} names several values; {how}, or write a list as {key}=[...]"
+            whole = shlex.quote(f"{key}={_quoted(word.partition('=')[2])}")
+            other = f"for one name write {whole}" if kinds.get(key) is str else f"write a list as {key}=[...]"
+            yield f"{shown} names several values; {how}, or {other}"
         elif key in groups:
             yield from _wrong_choices(key, override, config)
 
@@ -288,9 +298,9 @@ def _right_line(word: str, keys: Sequence[str], config: str) -> str:
     if key not in keys:
         near = did_you_mean(key, keys)
         return near or f"; name an option, as in {_example('seed' if 'seed' in keys else keys[0], config)}"
-    elements = ",".join(_value_as_typed(each.strip(), False, is_sweep=False) for each in value.strip("[]").split(","))
     tried = [f"{key}={value}"] if is_set and value else [_example(key, config)]
-    tried += [f"{key}=[{elements}]"] if get_origin(known_types(config).get(key)) is list else []
+    if get_origin(known_types(config).get(key)) is list:
+        tried.append(f"{key}=[{','.join(_value_as_typed(each.strip()) for each in value.strip('[]').split(','))}]")
     for candidate in tried:
         if (override := _parsed(candidate)) and not override.is_sweep_override():
             return f"; write {_shown(shlex.quote(candidate))}"

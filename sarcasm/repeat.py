@@ -13,6 +13,7 @@ from omegaconf.errors import OmegaConfBaseException
 from sarcasm.config import restored
 from sarcasm.embeddings import Workers
 from sarcasm.errors import ConfigError, SarcasmError
+from sarcasm.explain import text_of
 from sarcasm.store import Keeping
 from sarcasm.sweeps import SEED_METRICS, Sweep
 from sarcasm.tracking import Recorded
@@ -86,7 +87,9 @@ def recorded_config(run: Recorded, tracking: Any, moved: Sequence[str] = ()) -> 
     cfg.sweep, cfg.force = NO_SWEEP, True
     cfg.trainer.checkpoint_seconds = None
     try:
-        return cast(DictConfig, OmegaConf.merge(cfg, OmegaConf.from_dotlist(list(moved))))
+        for word in moved:
+            OmegaConf.update(cfg, word.partition("=")[0], text_of(word))
+        return cfg
     except OmegaConfBaseException as error:
         raise ConfigError(f"the run has no such option: {' '.join(moved)}") from error
 

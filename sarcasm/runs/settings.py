@@ -100,6 +100,6 @@ def _of_choice(group: str, choice: str) -> dict[str, str]:
     """Option -> its value in conf/GROUP/CHOICE.yaml; empty where there is no such choice, or it needs others."""
     try:
         found = leaves(compose("config", [f"{group}={choice}"]))
-    except (HydraException, OmegaConfBaseException):
+    except (ConfigError, HydraException, OmegaConfBaseException):
         return {}
     return {option: str(each) for option, each in found.items() if option.startswith(f"{group}.")}

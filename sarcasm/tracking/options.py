@@ -8,7 +8,7 @@ from enum import Enum
 from omegaconf import MISSING
 
 from sarcasm.errors import ConfigError
-from sarcasm.options import option
+from sarcasm.options import at_home, option
 
 
 class OnFailure(Enum):
@@ -54,6 +54,7 @@ class Tracking:
     weights: ModelWeights = MISSING
 
     def __post_init__(self) -> None:
+        self.uri = at_home(self.uri)
         if self.flush_metrics < 1:
             raise ConfigError(f"tracking.flush_metrics={self.flush_metrics}: at least 1 is needed")
         for name in ("flush_seconds", "timeout_seconds"):
