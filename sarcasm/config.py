@@ -26,9 +26,9 @@ from sarcasm.embeddings import PCA, Embedding, Pool, Reading
 from sarcasm.errors import ConfigError
 from sarcasm.explain import did_you_mean, known_keys, read_overrides
 from sarcasm.features import Scale
-from sarcasm.fit import Adam
+from sarcasm.fit import Adam, refuse_too_many_weights
 from sarcasm.heads import Head
-from sarcasm.options import OF_THE_PLACE, PATHS, at_home, is_place, leaves
+from sarcasm.options import OF_THE_PLACE, PATHS, at_home, is_place, leaves, values_of
 from sarcasm.packaged import Way
 from sarcasm.prepare import Preparation
 from sarcasm.project import PROJECT
@@ -40,6 +40,9 @@ from sarcasm.store import Keeping
 from sarcasm.sweeps import Sweep
 from sarcasm.tracking import Tracking
 
+MOST_SEEDS = 1000
+FEWEST_INPUTS = 128
+"""Values of a row that any embedding gives: VGGish's own 128; others give more."""
 NOT_IDENTITY = (*OF_THE_PLACE, *PATHS, "split.audit")
 """Options that cannot change a result: where things lie (their content is tagged), where a run is made and recorded."""
 
@@ -71,8 +74,14 @@ class Config:
         for name, value in (("seed", self.seed), *(("seeds", value) for value in self.seeds)):
             if not 0 <= value < 2**32:
                 raise ConfigError(f"{name}={value}: a whole number from 0 to {2**32 - 1} is needed")
+        if len(self.seeds) > MOST_SEEDS:
+            raise ConfigError(
+                f"seeds: {len(self.seeds):,} fits are asked for, a run each; {MOST_SEEDS:,} at most are possible"
+            )
         if len(set(self.seeds)) < len(self.seeds):
             raise ConfigError(f"seeds={list(self.seeds)}: each seed can stand there once")
+        of_head = " ".join(f"head.{key}={value}" for key, value in values_of(self.head).items() if key != "name")
+        refuse_too_many_weights(self.head.n_weights(FEWEST_INPUTS), of_head)
         has_steps = type(self.head).fit is Head.fit
         if self.embedding.is_trained:
             self._check_trained(has_steps)

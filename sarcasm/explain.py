@@ -9,6 +9,7 @@ Hydra and OmegaConf, shortened to a line.
 from __future__ import annotations
 
 import difflib
+import math
 import os
 import re
 import shlex
@@ -21,7 +22,7 @@ from typing import Any, NoReturn, Union, get_args, get_origin, get_type_hints
 from hydra._internal.utils import get_args_parser
 from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import ChoiceSweep, Override, Quote, QuotedString
+from hydra.core.override_parser.types import ChoiceSweep, Override, Quote, QuotedString, RangeSweep
 from hydra.errors import HydraException, OverrideParseException
 from omegaconf import OmegaConf
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, ConfigTypeError, ValidationError
@@ -48,6 +49,7 @@ PLAIN = re.compile(r"[A-Za-z0-9_.+-]+|\[[0-9]+\]")
 """Defaults that are an example of themselves."""
 PLAIN_LIST = re.compile(r"\[([^][{}'\"\\$]+)\]")
 """A list without quotes, lists or interpolations in it."""
+MOST_JOBS = 100_000
 LONGEST_SHOWN = 200
 """Characters of what was typed that a message repeats."""
 
@@ -72,9 +74,7 @@ def read_command_line(arguments: Sequence[str]) -> list[str]:
         flags = [flag for action in parser._actions for flag in action.option_strings]
         if others[0].startswith("-"):
             refuse(f"there is no flag {others[0]}{did_you_mean(others[0], flags)}")
-        refuse(
-            f"{others[0]} stands after a flag that follows other options; write all flags first, as in -m {others[0]}"
-        )
+        refuse(f"{others[0]} stands after a flag that follows other options; write flags first, as in -m {others[0]}")
     if given.shell_completion or given.hydra_help or given.info:
         return list(arguments)
     is_sweep = given.multirun or "hydra.mode=MULTIRUN" in given.overrides
@@ -101,7 +101,8 @@ def read_overrides(words: Sequence[str], config: str, is_sweep: bool | None = No
     kinds = {key: _of_one(kind) for key, kind in known_types(config).items()}
     found = [_as_typed(word, kinds, bool(is_sweep)) for word in words]
     wrong = next(_not_installed(found), None) if is_sweep else None
-    if wrong := wrong or next(_wrong_overrides(found, kinds, config, is_sweep), None):
+    wrong = wrong or next(_wrong_overrides(found, kinds, config, is_sweep), None)
+    if wrong := wrong or (_too_many_jobs(found) if is_sweep else None):
         raise ConfigError(wrong)
     return found
 
@@ -235,6 +236,26 @@ def _not_installed(words: Sequence[str]) -> Iterator[str]:
             yield f"{word}: {package} is not installed; install it with pip install -e '.[{package}]'"
 
 
+def _too_many_jobs(words: Sequence[str]) -> str | None:
+    """What to say of a sweep that no machine could even list; a sweeper other than Hydra's own lists none."""
+    swept = [override for word in words if (override := _parsed(word)) and override.is_sweep_override()]
+    if any(word.startswith("hydra/sweeper=") for word in words):
+        return None
+    n_values = [_n_values(override._value) for override in swept]
+    if math.prod(n_values) <= MOST_JOBS:
+        return None
+    most = _shown(str(swept[n_values.index(max(n_values))].input_line))
+    return f"{most}: the sweep would have {math.prod(n_values):,.0f} jobs; {MOST_JOBS:,} at most are possible"
+
+
+def _n_values(swept: Any) -> float:
+    if isinstance(swept, ChoiceSweep):
+        return len(swept.list)
+    if isinstance(swept, RangeSweep) and swept.step:
+        return max(0.0, ((swept.stop or 0) - (swept.start or 0)) / swept.step)
+    return 1
+
+
 def _wrong_overrides(
     words: Sequence[str], kinds: Mapping[str, Any], config: str, is_sweep: bool | None
 ) -> Iterator[str]:
@@ -253,7 +274,7 @@ def _wrong_overrides(
             what = f"there is no option {key}{did_you_mean(key, keys)}"
             yield what if override.key_or_group else f"{shown}: no option is named before it; write OPTION=VALUE"
         elif override.is_delete():
-            yield f"{shown}: no option can be taken away; leave it out, or give it a value, as in {_example(key, config)}"
+            yield f"{shown}: no option can be taken away; leave it out or give it a value: {_example(key, config)}"
         elif override.is_add() and not override.is_force_add():
             yield f"{shown}: {key} is there already; write {shlex.quote(word.lstrip('+'))}"
         elif override.is_force_add() and key in groups:

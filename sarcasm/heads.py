@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -38,6 +39,10 @@ class Head:
     """
 
     name: str = MISSING
+
+    def n_weights(self, n_inputs: int) -> int:  # noqa: ARG002
+        """How many weights are trained for rows of so many values; 0 where that is not known before it is built."""
+        return 0
 
     def logits(self, features: Any) -> Any:
         """Build the head in TensorFlow's current graph.
@@ -78,6 +83,10 @@ class MLP(Head):
     def __post_init__(self) -> None:
         if any(units < 1 for units in self.hidden):
             raise ConfigError(f"head.hidden={list(self.hidden)}: a layer needs at least one unit")
+
+    def n_weights(self, n_inputs: int) -> int:
+        """See `Head.n_weights`."""
+        return sum(a * b for a, b in pairwise([n_inputs, *self.hidden, N_LOGITS]))
 
     def logits(self, features: Any) -> Any:
         """See `Head.logits`."""

@@ -69,7 +69,7 @@ def page_of_both(first: Recorded, second: Recorded, audio: Audio, track: Track =
     clips = side_by_side(*(_clips(run, run.text(PAGE)) for run in runs))
     # Two runs of the same options have the same name.
     clips |= {"runs": ["A", "B"], "clips": with_sound(clips["clips"], audio, track)}
-    warnings = dict.fromkeys(line for run in runs for line in run.tags.get("cautions", "").splitlines())
+    warnings = dict.fromkeys(line for run in runs for line in run.tag("cautions").splitlines())
     return page_of_two(
         [compare.short(run) for run in runs], list(warnings), _claims(runs), compare.differing(runs), clips
     )

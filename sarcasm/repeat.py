@@ -80,7 +80,7 @@ def recorded_config(run: Recorded, tracking: Any, moved: Sequence[str] = ()) -> 
     values = cast(DictConfig, OmegaConf.create(run.text("config.yaml")))
     for group in NOT_REPEATED:
         values.pop(group, None)
-    chosen: Mapping[str, str] = json.loads(run.tags["config.schemas"])
+    chosen: Mapping[str, str] = json.loads(run.tag("config.schemas"))
     cfg = restored(values, {group: schema for group, schema in chosen.items() if group not in NOT_REPEATED})
     # Computed here and anew: what is kept would repeat itself.
     cfg.tracking, cfg.store, cfg.embedding.workers = tracking, Keeping(enabled=False, path=None), Workers.local

@@ -60,6 +60,10 @@ class VGGishEmbedding(Embedding):
             raise ConfigError(
                 f"embedding.train_from={self.train_from}: there is no such layer; choose from {', '.join(BLOCKS)}"
             )
+        if not 0 <= self.random_seed < 2**64:
+            raise ConfigError(
+                f"embedding.random_seed={self.random_seed}: a whole number of 0 or more is needed, below 2^64"
+            )
         if self.train and self.layer is Layer.pool4 and self.train_from.startswith("fc"):
             raise ConfigError(
                 f"embedding.train_from={self.train_from} lies behind embedding.layer=pool4; choose a convolution"

@@ -155,7 +155,7 @@ def _seconds(cfg: DictConfig, config: Config, n_to_embed: int, runs: Sequence[Re
         alike = [run for run in runs if all(run.params.get(key) == own[key] for key in ALIKE[:n_shared])]
         n_fits = len(config.fit_seeds)
         if alike and of_clip is not None:
-            each = [_rest(run) / max(1, len(run.params.get("seeds", "[]").split(","))) for run in alike]
+            each = [_rest(run) / max(1, len((run.param("seeds") or "[]").split(","))) for run in alike]
             return median(each) * n_fits + of_clip * n_to_embed
     return None
 

@@ -7,7 +7,6 @@ jobs of one choice in a group, is a choice of its own: with head=small,big there
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -79,7 +78,7 @@ def _places(values: Sequence[str]) -> dict[str, float]:
 
 def _typed(job: Recorded) -> Iterator[tuple[str, str]]:
     """Its own overrides, in their order."""
-    for override in json.loads(job.tags.get("overrides", "[]")):
+    for override in job.overrides():
         key, is_set, value = override.partition("=")
         if is_set and not key.startswith("~"):
             yield from _named(key.lstrip("+"), value)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Sequence
 from typing import Any
 
@@ -37,7 +36,7 @@ def say_job(run: Recorded, number: int, metric: str, varied: Collection[str] = (
         varied: keys of the overrides that the sweep varies, such as "pca" and "seed"; empty shows all overrides.
         was_done: whether it was done before, and is not done again.
     """
-    overrides = json.loads(run.tags.get("overrides", "[]"))
+    overrides = run.overrides()
     shown = [each for each in overrides if not varied or each.lstrip("+").partition("=")[0] in varied]
     row = as_row(run, {}, metric)
     parts = [

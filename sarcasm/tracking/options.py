@@ -10,6 +10,8 @@ from omegaconf import MISSING
 from sarcasm.errors import ConfigError
 from sarcasm.options import at_home, option
 
+MOST_SECONDS = 86_400
+
 
 class OnFailure(Enum):
     """What happens while a server does not take what is recorded."""
@@ -58,8 +60,10 @@ class Tracking:
         if self.flush_metrics < 1:
             raise ConfigError(f"tracking.flush_metrics={self.flush_metrics}: at least 1 is needed")
         for name in ("flush_seconds", "timeout_seconds"):
-            if not 0 < getattr(self, name) < float("inf"):
-                raise ConfigError(f"tracking.{name}={getattr(self, name)}: a number above 0 is needed")
+            if not 0 < getattr(self, name) <= MOST_SECONDS:
+                raise ConfigError(
+                    f"tracking.{name}={getattr(self, name)}: a number above 0 is needed, {MOST_SECONDS:,} at most (a day)"
+                )
         if not self.experiment.strip():
             raise ConfigError("tracking.experiment is empty; give the experiment a name")
 

@@ -8,6 +8,7 @@ import json
 import re
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
@@ -16,7 +17,7 @@ from typing import Any
 
 from sarcasm.errors import ConfigError, TrackingError
 from sarcasm.tracking.failures import one_line, tracking_errors, without_password
-from sarcasm.tracking.operations import LONGEST_PARAM
+from sarcasm.tracking.operations import LONGEST_PARAM, LONGEST_TAG
 from sarcasm.tracking.options import Tracking
 from sarcasm.tracking.processes import is_gone
 from sarcasm.tracking.store import Store, open_store
@@ -29,6 +30,8 @@ PAGE = 1_000
 """Runs that a store is asked for at a time; a server gives no more than 50,000."""
 ATTEMPT = "sweep.attempt"
 """Tag of a sweep and of its jobs: which call of it is the last, and which a job belongs to."""
+WHOLE_TAG = "tags/{}.txt"
+"""Artifact that holds a tag which is longer than the store takes."""
 NOT_NESTED = "tags.`mlflow.parentRunId` IS NULL"
 WHOLE = "attributes.status = 'FINISHED' and params.fold IS NULL and tags.sweep IS NULL and tags.probe IS NULL"
 """Of train.py and finished: neither one fit of several, nor a sweep, nor a probe."""
@@ -125,6 +128,26 @@ class Recorded:
     def options(self) -> Mapping[str, Any]:
         """Every option by its dotted key, whole."""
         return json.loads(self.text("params.json"))
+
+    def overrides(self) -> list[str]:
+        """What was typed for it; whole, where the store cuts it."""
+        try:
+            return list(json.loads(self.tag("overrides") or "[]"))
+        except ValueError:  # earlier versions kept no more than the store did
+            return []
+
+    def tag(self, key: str) -> str:
+        """A tag, in full where the store cuts it; empty where there is none."""
+        text = self.tags.get(key, "")
+        if len(text) == LONGEST_TAG:
+            with suppress(TrackingError):
+                return self.text(WHOLE_TAG.format(key))
+        return text
+
+    def param(self, key: str) -> str | None:
+        """A param, in full where the store cuts it; None where there is none."""
+        text = self.params.get(key)
+        return self.whole_params()[key] if text is not None and len(text) == LONGEST_PARAM else text
 
     def whole_params(self) -> Mapping[str, str]:
         """The params, in full where the store cuts them."""
