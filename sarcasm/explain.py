@@ -242,10 +242,12 @@ def _too_many_jobs(words: Sequence[str]) -> str | None:
     if any(word.startswith("hydra/sweeper=") for word in words):
         return None
     n_values = [_n_values(override._value) for override in swept]
-    if math.prod(n_values) <= MOST_JOBS:
+    if (n_jobs := math.prod(n_values)) <= MOST_JOBS:
         return None
     most = _shown(str(swept[n_values.index(max(n_values))].input_line))
-    return f"{most}: the sweep would have {math.prod(n_values):,.0f} jobs; {MOST_JOBS:,} at most are possible"
+    if not math.isfinite(n_jobs):
+        return f"{most}: the numbers of a range must be finite"
+    return f"{most}: the sweep would have {n_jobs:,.0f} jobs; {MOST_JOBS:,} at most are possible"
 
 
 def _n_values(swept: Any) -> float:

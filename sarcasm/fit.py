@@ -91,8 +91,8 @@ class Adam(Trainer):
         if self.steps > MOST_STEPS:
             gigabytes = self.steps * BYTES_OF_A_STEP / 1e9
             raise ConfigError(
-                f"trainer.steps={self.steps}: each step is a point of train/loss, and as many take {gigabytes:,.0f} GB of"
-                f" the store; {MOST_STEPS:,} at most are possible"
+                f"trainer.steps={self.steps}: each step is a point of train/loss, and as many take {gigabytes:,.0f} GB"
+                f" of the store; {MOST_STEPS:,} at most are possible"
             )
         for name in ("learning_rate", "epsilon", "checkpoint_seconds"):
             value = getattr(self, name)

@@ -42,9 +42,9 @@ class Preparation:
         if self.workers is not None and self.workers < 1:
             raise ConfigError(f"workers={self.workers}: 1 or more are needed, or null for one on each core")
         if self.workers is not None and self.workers > MOST_WORKERS:
+            gigabytes = self.workers * BYTES_OF_A_WORKER / 1e9
             raise ConfigError(
-                f"workers={self.workers}: as many processes at once take {self.workers * BYTES_OF_A_WORKER / 1e9:,.0f} GB"
-                f" of memory; {MOST_WORKERS} at most are possible, and null takes one on each core"
+                f"workers={self.workers}: as many processes at once take {gigabytes:,.0f} GB of memory; {MOST_WORKERS} at most are possible, and null takes one on each core"
             )
 
     @property

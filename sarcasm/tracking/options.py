@@ -60,10 +60,11 @@ class Tracking:
         if self.flush_metrics < 1:
             raise ConfigError(f"tracking.flush_metrics={self.flush_metrics}: at least 1 is needed")
         for name in ("flush_seconds", "timeout_seconds"):
-            if not 0 < getattr(self, name) <= MOST_SECONDS:
-                raise ConfigError(
-                    f"tracking.{name}={getattr(self, name)}: a number above 0 is needed, {MOST_SECONDS:,} at most (a day)"
-                )
+            value = getattr(self, name)
+            if not 0 < value < float("inf"):
+                raise ConfigError(f"tracking.{name}={value}: a number above 0 is needed")
+            if value > MOST_SECONDS:
+                raise ConfigError(f"tracking.{name}={value}: at most {MOST_SECONDS}, a day, are possible")
         if not self.experiment.strip():
             raise ConfigError("tracking.experiment is empty; give the experiment a name")
 

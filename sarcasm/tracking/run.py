@@ -213,7 +213,7 @@ class Tracked:
             self._seconds[stage] = self._seconds.get(stage, 0.0) + time.perf_counter() - started
 
     def log_tags(self, tags: Mapping[str, str]) -> None:
-        """Set tags; a tag that is there already gets the new value. What the store cuts is kept whole as an artifact."""
+        """Set tags; a tag that is there already gets the new value. What is too long is kept whole as an artifact."""
         self._recorder.record(Batch(tags=_cut_tags(tags)), "set tags")
         self._keep_cut(tags)
 
@@ -418,7 +418,7 @@ def _cut_tags(tags: Mapping[str, str]) -> dict[str, str]:
 
 
 def _cut(text: str, longest: int, note: str = "") -> str:
-    """A text no longer than a store takes it: to be shown, not to be read as data (`Recorded.tag`, `Recorded.param`)."""
+    """A text as long as a store takes it: to be shown; `Recorded.tag` and `Recorded.param` read the whole."""
     if len(text) <= longest:
         return text
     ending = f" ... (cut; {len(text)} characters in all{', ' if note else ''}{note})"
