@@ -254,7 +254,8 @@ def _n_values(swept: Any) -> float:
     if isinstance(swept, ChoiceSweep):
         return len(swept.list)
     if isinstance(swept, RangeSweep) and swept.step:
-        return max(0.0, ((swept.stop or 0) - (swept.start or 0)) / swept.step)
+        n_values = ((swept.stop or 0) - (swept.start or 0)) / swept.step
+        return n_values if math.isfinite(n_values) and n_values > 0 else 0 if n_values <= 0 else math.inf
     return 1
 
 

@@ -44,7 +44,8 @@ class Preparation:
         if self.workers is not None and self.workers > MOST_WORKERS:
             gigabytes = self.workers * BYTES_OF_A_WORKER / 1e9
             raise ConfigError(
-                f"workers={self.workers}: as many processes at once take {gigabytes:,.0f} GB of memory; {MOST_WORKERS} at most are possible, and null takes one on each core"
+                f"workers={self.workers}: as many processes at once take {gigabytes:,.0f} GB of memory;"
+                f" {MOST_WORKERS} at most are possible, and null takes one on each core"
             )
 
     @property
