@@ -59,7 +59,7 @@ def read(parser: Parser, words: Sequence[str]) -> argparse.Namespace:
         others += options
         given[:] = [word for word in given if word not in options]
     if flags := [word for word in others if "=" not in word or word.startswith("-")]:
-        parsed.parser.error(f"there is no {flags[0]}{_meant(flags[0], parsed.parser)}")
+        parsed.parser.error(f"there is no {flags[0] or 'empty word'}{_meant(flags[0], parsed.parser)}")
     parsed.overrides += others
     if len(parsed.runs) < parsed.n_runs:
         needed = "1 run is" if parsed.n_runs == 1 else f"{parsed.n_runs} runs are"

@@ -47,6 +47,8 @@ MANY = {int: "whole numbers", float: "numbers", str: "texts"}
 EXAMPLES = {int: "0,1,2", str: "2_97,2_99"}
 PLAIN = re.compile(r"[A-Za-z0-9_.+-]+|\[[0-9]+\]")
 """Defaults that are an example of themselves."""
+NOT_PLAIN = re.compile(r"[][{}()'\"\\$]")
+"""What may make a comma one that divides no values."""
 PLAIN_LIST = re.compile(r"\[([^][{}'\"\\$]+)\]")
 """A list without quotes, lists or interpolations in it."""
 MOST_JOBS = 100_000
@@ -168,7 +170,7 @@ def known_keys(config: str = "config") -> list[str]:
 
 def did_you_mean(word: str, known: Sequence[str]) -> str:
     """The nearest known word as the end of a message: "; did you mean X?", or nothing where none is near."""
-    near = difflib.get_close_matches(word, known, n=1)
+    near = difflib.get_close_matches(word[:LONGEST_SHOWN], known, n=1)
     return f"; did you mean {near[0]}?" if near else ""
 
 
@@ -207,12 +209,14 @@ def _value_as_typed(value: str, is_place: bool = False, is_sweep: bool = False) 
             return ",".join(_value_as_typed(each, is_place) for each in value.split(","))
         return _quoted(value)
     read = override._value
-    if read is None or isinstance(read, QuotedString):
+    if is_there and (read != value or "${" in value):
+        # What several values, an interpolation or blanks around a word are to Hydra is the name of a file here.
+        return _quoted(value)
+    if is_sweep and isinstance(read, ChoiceSweep) and not re.search(NOT_PLAIN, value):
+        return ",".join(_value_as_typed(each.strip(), is_place) for each in value.split(","))
+    if read is None or isinstance(read, str | QuotedString) or override.is_sweep_override():
         return value
-    if isinstance(read, str) or override.is_sweep_override():
-        # What several values, an interpolation or blanks around a word are to Hydra may be the name of a file.
-        return _quoted(value) if is_there and (read != value or "${" in value) else value
-    return value if str(read) == value else _quoted(value)
+    return value if isinstance(read, int | float) and str(read) == value else _quoted(value)
 
 
 def _quoted(text: str) -> str:
@@ -274,7 +278,7 @@ def _wrong_overrides(
         if OF_HYDRA.fullmatch(key) and key != "hydra":
             continue
         if key not in keys:
-            what = f"there is no option {key}{did_you_mean(key, keys)}"
+            what = f"there is no option {_shown(key)}{did_you_mean(key, keys)}"
             yield what if override.key_or_group else f"{shown}: no option is named before it; write OPTION=VALUE"
         elif override.is_delete():
             yield f"{shown}: no option can be taken away; leave it out or give it a value: {_example(key, config)}"
@@ -318,7 +322,7 @@ def _right_line(word: str, keys: Sequence[str], config: str) -> str:
     name, is_set, value = (part.strip() for part in re.sub("^([^=]*):", r"\1=", word, count=1).partition("="))
     key, value = name.lstrip("+~"), value.lstrip("= ")
     if OF_HYDRA.fullmatch(key) and is_set:
-        return f"; write {_shown(shlex.quote(f'{key}={_quoted(value)}'))}"
+        return f"; write {shlex.quote(f'{key}={_quoted(value)}')}"
     if key not in keys:
         near = did_you_mean(key, keys)
         return near or f"; name an option, as in {_example('seed' if 'seed' in keys else keys[0], config)}"
@@ -327,7 +331,7 @@ def _right_line(word: str, keys: Sequence[str], config: str) -> str:
         tried.append(f"{key}=[{','.join(_value_as_typed(each.strip()) for each in value.strip('[]').split(','))}]")
     for candidate in tried:
         if (override := _parsed(candidate)) and not override.is_sweep_override():
-            return f"; write {_shown(shlex.quote(candidate))}"
+            return f"; write {shlex.quote(candidate)}"
     return f"; {needed}" if (needed := _needed(key, config)) else f"; write {_example(key, config)}"
 
 

@@ -29,6 +29,8 @@ from sarcasm.model import Model
 from sarcasm.options import option
 from sarcasm.tensorflow_runtime import load_tensorflow, load_tf_slim
 
+MOST_LAYERS = 100
+
 
 @dataclass
 class Head:
@@ -83,6 +85,10 @@ class MLP(Head):
     def __post_init__(self) -> None:
         if any(units < 1 for units in self.hidden):
             raise ConfigError(f"head.hidden={list(self.hidden)}: a layer needs at least one unit")
+        if len(self.hidden) > MOST_LAYERS:
+            raise ConfigError(
+                f"head.hidden: {len(self.hidden)} layers are asked for; {MOST_LAYERS} at most are possible"
+            )
 
     def n_weights(self, n_inputs: int) -> int:
         """See `Head.n_weights`."""
