@@ -28,7 +28,7 @@ from sarcasm.explain import did_you_mean, known_keys, read_overrides
 from sarcasm.features import Scale
 from sarcasm.fit import Adam, refuse_too_many_weights
 from sarcasm.heads import Head
-from sarcasm.options import OF_THE_PLACE, PATHS, at_home, is_place, leaves, values_of
+from sarcasm.options import OF_THE_PLACE, PATHS, at_home, is_place, is_utf8, leaves, values_of
 from sarcasm.packaged import Way
 from sarcasm.prepare import Preparation
 from sarcasm.project import PROJECT
@@ -186,7 +186,7 @@ def _look_at_texts(cfg: DictConfig) -> None:
     """Put the user's own folder in place of ~ in every path; refuse what no file or database can keep as a text."""
     for key, text in leaves(cfg).items():
         for each in text if isinstance(text, list) else [text]:
-            if isinstance(each, str) and not each.isascii() and each != each.encode("utf-8", "replace").decode():
+            if isinstance(each, str) and not is_utf8(each):
                 raise ConfigError(f"{key}: {each!a} is not a text in UTF-8; give the file another name")
         if is_place(key) and isinstance(text, str) and (place := at_home(text)) != text:
             OmegaConf.update(cfg, key, place)

@@ -29,7 +29,7 @@ from omegaconf.errors import ConfigAttributeError, ConfigKeyError, ConfigTypeErr
 
 from sarcasm import help as help_page
 from sarcasm.errors import ConfigError
-from sarcasm.options import is_place
+from sarcasm.options import is_place, is_utf8
 
 SCHEMAS = {"config": "config", "prepare": "preparation"}
 """File in conf/ -> the schema that types it."""
@@ -269,10 +269,13 @@ def _wrong_overrides(
     keys, groups = known_keys(config), help_page.groups(config)
     for word in words:
         override, shown = _parsed(word), _shown(word)
-        if override is None:
+        if not is_utf8(word):
+            yield f"{word!a}: not a text in UTF-8; give the file another name"
+        elif override is None:
             yield f"{shown}: not of the form OPTION=VALUE (a value with spaces, commas or brackets needs quotes)" + (
                 _right_line(word, keys, config)
             )
+        if override is None:
             continue
         key = f"{override.key_or_group}@{override.package}" if override.package else override.key_or_group
         if OF_HYDRA.fullmatch(key) and key != "hydra":

@@ -86,9 +86,7 @@ class MLP(Head):
         if any(units < 1 for units in self.hidden):
             raise ConfigError(f"head.hidden={list(self.hidden)}: a layer needs at least one unit")
         if len(self.hidden) > MOST_LAYERS:
-            raise ConfigError(
-                f"head.hidden: {len(self.hidden)} layers are asked for; {MOST_LAYERS} at most are possible"
-            )
+            raise ConfigError(f"head.hidden: {len(self.hidden)} layers; {MOST_LAYERS} at most are possible")
 
     def n_weights(self, n_inputs: int) -> int:
         """See `Head.n_weights`."""

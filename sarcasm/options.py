@@ -86,6 +86,11 @@ def is_place(key: str) -> bool:
     return key in PLACES or (key.startswith("source.") and key.endswith(".url"))
 
 
+def is_utf8(text: str) -> bool:
+    """Whether a text can be kept in a file or a database; the name of a file need not."""
+    return text.isascii() or text == text.encode("utf-8", "replace").decode()
+
+
 def at_home(place: str) -> str:
     """A path, or the address of an SQLite file, with the user's own folder in place of ~; of no such user, as it is."""
     # That of pathlib fails for a user that does not exist.

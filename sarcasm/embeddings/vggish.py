@@ -62,7 +62,7 @@ class VGGishEmbedding(Embedding):
             )
         if not 0 <= self.random_seed < 2**64:
             raise ConfigError(
-                f"embedding.random_seed={self.random_seed}: a whole number of 0 or more is needed, below 2^64"
+                f"embedding.random_seed={self.random_seed}: a whole number from 0 to {2**64 - 1} is needed"
             )
         if self.train and self.layer is Layer.pool4 and self.train_from.startswith("fc"):
             raise ConfigError(
