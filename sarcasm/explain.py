@@ -103,7 +103,7 @@ def read_overrides(words: Sequence[str], config: str, is_sweep: bool | None = No
     kinds = {key: _of_one(kind) for key, kind in known_types(config).items()}
     found = [_as_typed(word, kinds, bool(is_sweep)) for word in words]
     wrong = next(_not_installed(found), None) if is_sweep else None
-    wrong = wrong or next(_wrong_overrides(found, kinds, config, is_sweep), None)
+    wrong = wrong or next(_wrong_overrides(words, found, kinds, config, is_sweep), None)
     if wrong := wrong or (_too_many_jobs(found) if is_sweep else None):
         raise ConfigError(wrong)
     return found
@@ -197,7 +197,9 @@ def _as_typed(word: str, kinds: Mapping[str, Any], is_sweep: bool) -> str:
         return f"{name}={_value_as_typed(value, is_place(key), is_sweep)}"
     if kind == list[str] and (found := re.fullmatch(PLAIN_LIST, value)):
         words = [each.strip() for each in found[1].split(",")]
-        return f"{name}=[{','.join(_quoted(each) if each == 'null' else _value_as_typed(each) for each in words)}]"
+        return (
+            f"{name}=[{','.join(_quoted(each) if each.lower() == 'null' else _value_as_typed(each) for each in words)}]"
+        )
     return word
 
 
@@ -264,13 +266,14 @@ def _n_values(swept: Any) -> float:
 
 
 def _wrong_overrides(
-    words: Sequence[str], kinds: Mapping[str, Any], config: str, is_sweep: bool | None
+    words: Sequence[str], read: Sequence[str], kinds: Mapping[str, Any], config: str, is_sweep: bool | None
 ) -> Iterator[str]:
+    """What is wrong with overrides: as they were typed, and as Hydra reads them."""
     keys, groups = known_keys(config), help_page.groups(config)
-    for word in words:
-        override, shown = _parsed(word), _shown(word)
+    for word, as_read in zip(words, read, strict=True):
+        override, shown = _parsed(as_read), _shown(word)
         if not is_utf8(word):
-            yield f"{word!a}: not a text in UTF-8; give the file another name"
+            yield f"{shown.encode(errors='backslashreplace').decode()}: not a text in UTF-8; give the file another name"
         elif override is None:
             yield f"{shown}: not of the form OPTION=VALUE (a value with spaces, commas or brackets needs quotes)" + (
                 _right_line(word, keys, config)
