@@ -69,7 +69,7 @@ def test_a_file_that_is_called_so_is_meant_by_its_very_name(name, tmp_path, monk
 
 
 @given(st.text(st.characters(codec="utf-8", exclude_characters="\0")))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_any_text_is_read_as_typed_or_refused_with_a_line_that_is(text):
     try:
         (word,) = read_overrides([f"dataset.manifest={text}"], "config")
@@ -83,7 +83,7 @@ def test_any_text_is_read_as_typed_or_refused_with_a_line_that_is(text):
 
 
 @given(st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\0,\\'\"[]{}$"), min_size=1), min_size=1))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_ids_in_a_list_are_what_was_typed(ids):
     ids = [each.strip() for each in ids if each.strip()]
     assert [str(each) for each in value_of(f"dataset.only=[{','.join(ids)}]")] == ids
