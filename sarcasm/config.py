@@ -175,6 +175,9 @@ def parse_preparation(cfg: DictConfig) -> Preparation:
 def _checked(cfg: DictConfig, config: str) -> Any:
     for key in OmegaConf.missing_keys(cfg):
         raise ConfigError(f"{key} has no value; give it one with {key}=...")
+    for key in PATHS:
+        if OmegaConf.select(cfg, key, throw_on_resolution_failure=False) == "":
+            raise ConfigError(f"{key} has no value; give it one with {key}=...")
     _look_at_texts(cfg)
     options = OmegaConf.to_object(cfg)
     for key in _unknown(options):

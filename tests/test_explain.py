@@ -179,6 +179,7 @@ WRONG = {
     " 'dataset.manifest=\"a,b.csv\"'",
     "head.hidden=[1.5]": "head.hidden[0]: Value '1.5' of type 'float' could not be converted to Integer; a list of whole"
     " numbers is needed, as in head.hidden=[100]",
+    "embedding.checkpoint=": "embedding.checkpoint has no value; give it one with embedding.checkpoint=...",
     "tracking.run_name=\udcff": r"tracking.run_name=\udcff: not a text in UTF-8; give the file another name",
 }  # fmt: skip
 SIZES = {

@@ -25,6 +25,7 @@ from sarcasm.sources import computed_by
 from sarcasm.store import Store
 from sarcasm.vggish import Postprocessor
 
+NEAR_COPIES = same_sound.__module__
 Track = Callable[[Iterable[Utterance]], Iterable[Utterance]]
 
 
@@ -334,7 +335,7 @@ def _clips(positions: Sequence[int], corpus: Corpus) -> list[Clip]:
 
 def _same_sound(hashes: Sequence[str], envelopes: Sequence[np.ndarray], reading: Reading, store: Store) -> np.ndarray:
     """`same_sound`, kept as well: it compares every clip with every other."""
-    recipe = {"near copies": reading.resampler.value, **computed_by(same_sound.__module__, Task.__module__)}
+    recipe = {"near copies": reading.resampler.value, **computed_by(NEAR_COPIES, Task.__module__)}
     key = hashlib.sha256(" ".join(hashes).encode()).hexdigest()
     found = store.remembered(json.dumps(recipe), key, lambda: same_sound(hashes, envelopes).astype("<i8").tobytes())
     return np.frombuffer(found, "<i8").astype(np.int64)
