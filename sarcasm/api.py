@@ -106,7 +106,7 @@ class Run:
     @property
     def cautions(self) -> list[str]:
         """What must be known before a number is believed, a sentence each."""
-        return self.tags.get("cautions", "").splitlines()
+        return self.recorded.tag("cautions").splitlines()
 
     @cached_property
     def marks(self) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ Everything wrong with a command line is one line that names the nearest right wo
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import sys
 from collections.abc import Callable, Sequence
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from sarcasm import console
 from sarcasm.config import compose, did_you_mean, parse
 from sarcasm.errors import ConfigError
+from sarcasm.options import at_home
 from sarcasm.project import PROJECT
 from sarcasm.terminal import print_error
 
@@ -54,11 +56,11 @@ def read(parser: Parser, words: Sequence[str]) -> argparse.Namespace:
     # Options may stand before and after flags.
     for name in LISTS:
         given = getattr(parsed, name)
-        options = [word for word in given if "=" in word and not (name == "clips" and Path(word).exists())]
+        options = [word for word in given if "=" in word and not (name == "clips" and os.path.lexists(at_home(word)))]
         others += options
         given[:] = [word for word in given if word not in options]
     if flags := [word for word in others if "=" not in word or word.startswith("-")]:
-        parsed.parser.error(f"there is no {flags[0]}{_meant(flags[0], parsed.parser)}")
+        parsed.parser.error(f"there is no {flags[0] or 'empty word'}{_meant(flags[0], parsed.parser)}")
     parsed.overrides += others
     if len(parsed.runs) < parsed.n_runs:
         needed = "1 run is" if parsed.n_runs == 1 else f"{parsed.n_runs} runs are"
@@ -95,6 +97,7 @@ def add_model(command: Parser) -> None:
     model.add_argument(
         "--model",
         dest="model_uri",
+        type=at_home,
         metavar="URI",
         help="models:/NAME/VERSION, models:/NAME@ALIAS, runs:/ID/model, or a folder",
     )
@@ -142,6 +145,11 @@ def one_of(what: str, known: Sequence[str]) -> Callable[[str], str]:
         return word
 
     return checked
+
+
+def path(word: str) -> Path:
+    """A path; ~ is the user's own folder, which a shell does not say after the = of a flag."""
+    return Path(at_home(word))
 
 
 def number_of(kind: Callable[[str], float], least: int = 0) -> Callable[[str], float]:

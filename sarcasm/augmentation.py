@@ -55,6 +55,10 @@ class Augmentation:
 
     name: str = MISSING
 
+    def copies_of(self, waveform: Waveform, seed: int, id_: str) -> list[Waveform]:
+        """Changed copies of a clip; those of its id and seed are always the same, see `generator_of`."""
+        return self.copies(waveform, generator_of(seed, id_))
+
     @property
     def n_copies(self) -> int:
         """How many copies of each clip there are."""

@@ -16,7 +16,6 @@ import re
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -25,19 +24,10 @@ import numpy as np
 
 from sarcasm.files import atomic
 from sarcasm.npz import Choose, Header, NpzError, read_npz
-from sarcasm.sources import code_hash
+from sarcasm.sources import computed_by
 
-MODULES = (
-    "sarcasm.checkpoints",
-    "sarcasm.fit",
-    "sarcasm.heads",
-    "sarcasm.logits",
-    "sarcasm.model",
-    "sarcasm.npz",
-    "sarcasm.tensorflow_runtime",
-)
-LIBRARIES = ("numpy", "tensorflow")
-"""Whose code stands between what a checkpoint holds and the steps that follow it."""
+TRAINED = ("sarcasm.heads", "sarcasm.embeddings")
+"""Modules of what is trained: their code stands between what a checkpoint holds and the steps that follow it."""
 REST = 20
 """How many times longer than writing the last one took it is until the next at least, where disks are slow."""
 ABOUT = "about"
@@ -120,7 +110,7 @@ class FitCheckpoint:
         except FileNotFoundError:
             return None
         except _OfAnotherVersion:
-            reason = "it was written by another version of the code, of TensorFlow or of numpy"
+            reason = "it was written by another version of the code or of a library"
         except Exception as error:  # what is wrong with a damaged file comes from the system, zipfile, numpy or json
             cause = (isinstance(error, NpzError) and error.__cause__) or error
             reason = f"it is damaged or no checkpoint: {' '.join(str(cause).split()) or type(cause).__name__}"
@@ -183,16 +173,9 @@ class _OfAnotherVersion(Exception):  # noqa: N818  # never seen outside
     """What a checkpoint holds was written by other code than there is now."""
 
 
-def _version() -> str:
+def _version() -> dict[str, object]:
     """Of the code and the libraries."""
-    return " ".join([code_hash(MODULES), *map(_of_library, LIBRARIES)])
-
-
-def _of_library(name: str) -> str:
-    try:
-        return f"{name}=={version(name)}"
-    except PackageNotFoundError:
-        return name  # installed under another name, such as tensorflow-cpu
+    return computed_by(*TRAINED)
 
 
 def _arrays(state: State) -> dict[str, np.ndarray]:

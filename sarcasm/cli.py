@@ -23,7 +23,7 @@ from pathlib import Path
 
 from sarcasm import console
 from sarcasm import help as help_page
-from sarcasm.arguments import LISTS, Parser, add_commands, add_runs, number_of, one_of, read, store_options
+from sarcasm.arguments import LISTS, Parser, add_commands, add_runs, number_of, one_of, path, read, store_options
 from sarcasm.config import PATHS, compose, parse, parse_preparation, run_name
 from sarcasm.errors import ConfigError, SarcasmError
 from sarcasm.options import leaves
@@ -136,7 +136,7 @@ def program() -> Parser:
         metavar="AUDIO",
         help="linked (the clips are played from where they lie), embedded (whoever has the page can hear them) or none",
     )
-    pages.add_argument("--output", type=Path, metavar="FILE", help="where to; report_RUN.html if it is not said")
+    pages.add_argument("--output", type=path, metavar="FILE", help="where to; report_RUN.html if it is not said")
     pages.set_defaults(run=_report, n_runs=1)
 
     add_predict_command(commands)

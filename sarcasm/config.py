@@ -7,7 +7,6 @@ change a result).
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -26,10 +25,11 @@ from sarcasm.augmentation import Augmentation
 from sarcasm.corpus import Dataset
 from sarcasm.embeddings import PCA, Embedding, Pool, Reading
 from sarcasm.errors import ConfigError
+from sarcasm.explain import did_you_mean, known_keys, read_overrides
 from sarcasm.features import Scale
-from sarcasm.fit import Adam
+from sarcasm.fit import Adam, refuse_too_many_weights
 from sarcasm.heads import Head
-from sarcasm.options import OF_THE_PLACE, leaves
+from sarcasm.options import OF_THE_PLACE, PATHS, at_home, is_place, is_utf8, leaves, values_of
 from sarcasm.packaged import Way
 from sarcasm.prepare import Preparation
 from sarcasm.project import PROJECT, here
@@ -41,15 +41,9 @@ from sarcasm.store import Keeping
 from sarcasm.sweeps import Sweep
 from sarcasm.tracking import Tracking
 
-PATHS = (
-    "dataset.audio_dir",
-    "dataset.labels",
-    "dataset.manifest",
-    "dataset.directory",
-    "embedding.checkpoint",
-    "pca.params",
-)
-"""Options that say where things lie."""
+MOST_SEEDS = 1000
+FEWEST_INPUTS = 128
+"""Values of a row that any embedding gives: VGGish's own 128; others give more."""
 NOT_IDENTITY = (*OF_THE_PLACE, *PATHS, "split.audit")
 """Options that cannot change a result: where things lie (their content is tagged), where a run is made and recorded."""
 
@@ -81,8 +75,14 @@ class Config:
         for name, value in (("seed", self.seed), *(("seeds", value) for value in self.seeds)):
             if not 0 <= value < 2**32:
                 raise ConfigError(f"{name}={value}: a whole number from 0 to {2**32 - 1} is needed")
+        if len(self.seeds) > MOST_SEEDS:
+            raise ConfigError(
+                f"seeds: {len(self.seeds):,} fits are asked for, a run each; {MOST_SEEDS:,} at most are possible"
+            )
         if len(set(self.seeds)) < len(self.seeds):
             raise ConfigError(f"seeds={list(self.seeds)}: each seed can stand there once")
+        of_head = " ".join(f"head.{key}={value}" for key, value in values_of(self.head).items() if key != "name")
+        refuse_too_many_weights(self.head.n_weights(FEWEST_INPUTS), of_head)
         has_steps = type(self.head).fit is Head.fit
         if self.embedding.is_trained:
             self._check_trained(has_steps)
@@ -133,8 +133,6 @@ class Config:
                 raise ConfigError(f"embedding.train=true does not go with this {name}; add {right}")
 
 
-SCHEMAS = {"config": "config", "prepare": "preparation"}
-"""File in conf/ -> the schema that types it."""
 ConfigStore.instance().store(group="schema", name="config", node=Config)
 OmegaConf.register_new_resolver("project", lambda path="": str(PROJECT / path), replace=True)
 
@@ -148,10 +146,12 @@ def compose(config: str, overrides: Sequence[str], with_hydra: bool = False) -> 
         with_hydra: whether Hydra's own part is kept.
 
     Raises:
-        HydraException: an override that does not fit.
+        ConfigError: an override that is wrong by itself, see `sarcasm.explain`.
+        HydraException: one that does not fit.
     """
+    words = read_overrides(overrides, config)
     with initialize_config_dir(str(help_page.CONF), version_base="1.3"):
-        return hydra.compose(config, list(overrides), return_hydra_config=with_hydra)
+        return hydra.compose(config, words, return_hydra_config=with_hydra)
 
 
 def parse(cfg: DictConfig) -> Config:
@@ -176,10 +176,24 @@ def parse_preparation(cfg: DictConfig) -> Preparation:
 def _checked(cfg: DictConfig, config: str) -> Any:
     for key in OmegaConf.missing_keys(cfg):
         raise ConfigError(f"{key} has no value; give it one with {key}=...")
+    for key in PATHS:
+        if OmegaConf.select(cfg, key, throw_on_resolution_failure=False) == "":
+            raise ConfigError(f"{key} has no value; give it one with {key}=...")
+    _look_at_texts(cfg)
     options = OmegaConf.to_object(cfg)
     for key in _unknown(options):
         raise ConfigError(f"there is no option {key}{did_you_mean(key, known_keys(config))}")
     return options
+
+
+def _look_at_texts(cfg: DictConfig) -> None:
+    """Put the user's own folder in place of ~ in every path; refuse what no file or database can keep as a text."""
+    for key, text in leaves(cfg).items():
+        for each in text if isinstance(text, list) else [text]:
+            if isinstance(each, str) and not is_utf8(each):
+                raise ConfigError(f"{key}: {each!a} is not a text in UTF-8; give the file another name")
+        if is_place(key) and isinstance(text, str) and (place := at_home(text)) != text:
+            OmegaConf.update(cfg, key, place)
 
 
 def identity(cfg: DictConfig, *content: str) -> str:
@@ -260,23 +274,6 @@ def run_name(config: Config, fit: str = "") -> str:
     split = [] if config.split.name == "utterance" else [config.split.name]
     pca, last = ("on" if config.pca.enabled else "off"), fit or "-".join(f"s{seed}" for seed in config.fit_seeds)
     return "-".join([config.dataset.name, *embedding, f"pca_{pca}", config.head.name, *split, last])
-
-
-def known_keys(config: str = "config") -> list[str]:
-    """Every key that some choice of the groups of conf/CONFIG.yaml offers."""
-    schemas = ConfigStore.instance().repo["schema"]
-    keys = set(help_page.groups(config)) | set(schemas[f"{SCHEMAS[config]}.yaml"].node)
-    for word in help_page.groups(config):
-        group, _, package = word.partition("@")
-        offered = (schema.node for file, schema in schemas.items() if file.startswith(f"{group}_"))
-        keys |= {f"{package or group}.{key}" for node in offered for key in node}
-    return sorted(keys)
-
-
-def did_you_mean(word: str, known: list[str]) -> str:
-    """The nearest known word as the end of a message: "; did you mean X?", or nothing where none is near."""
-    near = difflib.get_close_matches(word, known, n=1)
-    return f"; did you mean {near[0]}?" if near else ""
 
 
 def _unknown(node: Any, prefix: str = "") -> Iterator[str]:

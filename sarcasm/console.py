@@ -25,7 +25,7 @@ from omegaconf.errors import OmegaConfBaseException
 from sarcasm import compare
 from sarcasm import help as help_page
 from sarcasm.errors import ConfigError, SarcasmError
-from sarcasm.explain import explain, is_planned, wrong_sweep
+from sarcasm.explain import explain, is_planned, read_command_line
 from sarcasm.plan import plan
 from sarcasm.plan import say as say_plan
 from sarcasm.probe import Deaf, Named
@@ -78,8 +78,7 @@ def train_status(main: Callable[[], Any]) -> int:
         return exit_status(lambda: write(help_page.render()), sys.argv[1:], "config")
 
     def run() -> int:
-        if wrong := wrong_sweep(sys.argv[1:]):
-            raise ConfigError(wrong)
+        sys.argv[1:] = read_command_line(sys.argv[1:])  # where Hydra looks for them
         if is_planned(sys.argv[1:]):
             found = plan(sys.argv[1:])
             say_plan(found)

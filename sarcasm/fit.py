@@ -9,6 +9,7 @@ training that was cut off and goes on from a checkpoint.
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -23,12 +24,18 @@ from sarcasm.errors import ConfigError, TrainingError
 from sarcasm.logits import N_LOGITS, one_hot
 from sarcasm.model import Build, Model, parts
 from sarcasm.options import option
+from sarcasm.processors import memory_bytes
 from sarcasm.tensorflow_runtime import building_a_graph, load_tensorflow, load_weights
 
 LogStep = Callable[[int, dict[str, float]], None]
 """Called after every step with its number, from 0, and the metrics of it."""
 Track = Callable[[Iterable[int]], Iterable[int]]
 """Wraps the steps, to show progress."""
+MOST_STEPS = 10_000_000
+BYTES_OF_A_STEP = 100
+"""A row of MLflow's table of metrics, with its index."""
+BYTES_OF_A_WEIGHT = 16
+"""While it is trained: itself, its gradient and Adam's two moments, float32."""
 
 
 class ClassWeight(Enum):
@@ -81,6 +88,12 @@ class Adam(Trainer):
             value = getattr(self, name)
             if value is not None and value < least:
                 raise ConfigError(f"trainer.{name}={value}: at least {least} is needed")
+        if self.steps > MOST_STEPS:
+            gigabytes = self.steps * BYTES_OF_A_STEP / 1e9
+            raise ConfigError(
+                f"trainer.steps={self.steps}: each step is a point of train/loss, and as many take {gigabytes:,.0f} GB"
+                f" of the store; {MOST_STEPS:,} at most are possible"
+            )
         for name in ("learning_rate", "epsilon", "checkpoint_seconds"):
             value = getattr(self, name)
             if value is not None and not 0 < value < float("inf"):
@@ -89,6 +102,23 @@ class Adam(Trainer):
             raise ConfigError(
                 f"trainer.validation_share={self.validation_share}: a share from 0 up to 1, such as 0.2, is needed"
             )
+
+
+def refuse_too_many_weights(n_weights: int, what: str) -> None:
+    """Stop before more memory is asked for than there is.
+
+    Args:
+        n_weights: that are trained.
+        what: the option that makes them so many, with its value.
+
+    Raises:
+        ConfigError: training them does not fit into the memory of this machine.
+    """
+    if (needed := BYTES_OF_A_WEIGHT * n_weights) > (there := memory_bytes()):
+        raise ConfigError(
+            f"{what}: training {n_weights:,} weights takes {needed / 1e9:,.0f} GB of memory, and there are"
+            f" {there / 1e9:,.0f} GB; choose fewer units"
+        )
 
 
 @dataclass(frozen=True)
@@ -162,6 +192,9 @@ def fit_network(
             losses_of_rows = losses_of_rows * weights
         loss = tf.reduce_mean(losses_of_rows)
         update = tf.train.AdamOptimizer(trainer.learning_rate, epsilon=trainer.epsilon).minimize(loss)
+        refuse_too_many_weights(
+            sum(math.prod(each.shape.as_list()) for each in tf.trainable_variables()), "the head that is chosen"
+        )
         watched = _Watched(logits, batch_X, batch_y, validation, trainer.patience) if validation else None
         all_variables = [each for each in tf.global_variables() if each is not all_X and each is not all_y]
         fitted_ones = set(initial or {}) | {each.op.name for each in tf.trainable_variables()}

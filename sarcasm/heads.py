@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,8 @@ from sarcasm.model import Model
 from sarcasm.options import option
 from sarcasm.tensorflow_runtime import load_tensorflow, load_tf_slim
 
+MOST_LAYERS = 100
+
 
 @dataclass
 class Head:
@@ -38,6 +41,10 @@ class Head:
     """
 
     name: str = MISSING
+
+    def n_weights(self, n_inputs: int) -> int:  # noqa: ARG002
+        """How many weights are trained for rows of so many values; 0 where that is not known before it is built."""
+        return 0
 
     def logits(self, features: Any) -> Any:
         """Build the head in TensorFlow's current graph.
@@ -78,6 +85,12 @@ class MLP(Head):
     def __post_init__(self) -> None:
         if any(units < 1 for units in self.hidden):
             raise ConfigError(f"head.hidden={list(self.hidden)}: a layer needs at least one unit")
+        if len(self.hidden) > MOST_LAYERS:
+            raise ConfigError(f"head.hidden: {len(self.hidden)} layers; {MOST_LAYERS} at most are possible")
+
+    def n_weights(self, n_inputs: int) -> int:
+        """See `Head.n_weights`."""
+        return sum(a * b for a, b in pairwise([n_inputs, *self.hidden, N_LOGITS]))
 
     def logits(self, features: Any) -> Any:
         """See `Head.logits`."""

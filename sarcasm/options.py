@@ -12,6 +12,7 @@ Option classes are not frozen: Hydra marks a frozen schema read-only, and YAML c
 the one group `schema`, because Hydra searches every group again for each page of help.
 """
 
+import os
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
@@ -24,6 +25,18 @@ OF_THE_PLACE = (
 """Options that say where a run is computed, kept and recorded, and beside what others, and nothing of what it is; by
 the beginnings of their keys.
 """
+PATHS = (
+    "dataset.audio_dir",
+    "dataset.labels",
+    "dataset.manifest",
+    "dataset.directory",
+    "embedding.checkpoint",
+    "pca.params",
+)
+"""Options that say where things lie that a run is made of."""
+PLACES = (*PATHS, "store.path", "tracking.uri", "data_dir", "models_dir")
+"""Options that say where anything lies, beside the addresses of what is fetched."""
+SQLITE = "sqlite:///"
 Class = TypeVar("Class", bound=type)
 
 
@@ -66,6 +79,24 @@ def made_again(schema: str, values: dict[str, Any]) -> Any:
 def _schemas() -> dict[str, Any]:
     stored = ConfigStore.instance().repo.get("schema", {})
     return {file.removesuffix(".yaml"): OmegaConf.get_type(each.node) for file, each in stored.items()}
+
+
+def is_place(key: str) -> bool:
+    """Whether an option says where something lies."""
+    return key in PLACES or (key.startswith("source.") and key.endswith(".url"))
+
+
+def is_utf8(text: str) -> bool:
+    """Whether a text can be kept in a file or a database; the name of a file need not."""
+    return text.isascii() or text == text.encode("utf-8", "replace").decode()
+
+
+def at_home(place: str) -> str:
+    """A path, or the address of an SQLite file, with the user's own folder in place of ~; of no such user, as it is."""
+    # That of pathlib fails for a user that does not exist.
+    if place.startswith(f"{SQLITE}~"):
+        return SQLITE + os.path.expanduser(place.removeprefix(SQLITE))  # noqa: PTH111
+    return os.path.expanduser(place)  # noqa: PTH111
 
 
 def leaves(cfg: DictConfig) -> dict[str, Any]:

@@ -91,7 +91,7 @@ def _claims(runs: list[Recorded]) -> list[str]:
 
 
 def _cautions(run: Recorded) -> list[str]:
-    return run.tags.get("cautions", "").splitlines()
+    return run.tag("cautions").splitlines()
 
 
 def _recorded(run: Recorded) -> Page:

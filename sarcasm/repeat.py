@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import yaml
 from omegaconf import DictConfig, OmegaConf
@@ -14,6 +14,7 @@ from sarcasm.compare import same
 from sarcasm.config import restored
 from sarcasm.embeddings import Workers
 from sarcasm.errors import ConfigError, SarcasmError
+from sarcasm.explain import text_of
 from sarcasm.store import Keeping
 from sarcasm.sweeps import SEED_METRICS, Sweep
 from sarcasm.tracking import Damage, Recorded
@@ -90,7 +91,9 @@ def recorded_config(run: Recorded, tracking: Any, moved: Sequence[str] = ()) -> 
             f"the config of run {run.run_id} does not fit this version: {' '.join(str(error).split())}"
         ) from error
     try:
-        return cast(DictConfig, OmegaConf.merge(cfg, OmegaConf.from_dotlist(list(moved))))
+        for word in moved:
+            OmegaConf.update(cfg, word.partition("=")[0], text_of(word))
+        return cfg
     except OmegaConfBaseException as error:
         raise ConfigError(f"the run has no such option: {' '.join(moved)}") from error
 

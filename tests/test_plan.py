@@ -9,6 +9,7 @@ import pytest
 from mlflow import MlflowClient
 
 from sarcasm.config import compose
+from sarcasm.explain import read_command_line
 from sarcasm.plan import Plan, plan, say
 from sarcasm.tracking import sweep_key
 
@@ -52,6 +53,17 @@ def test_every_job_is_told_with_what_it_embeds_and_what_is_wrong(options, capsys
     assert "12 jobs: 2 the same as another, 6 wrong, 4 to do." in text
     assert "To embed: 48 clips" in text
     assert "How long 4 of the jobs take no past run tells." in text
+
+
+def test_jobs_may_differ_in_an_option_that_has_no_default(options, tmp_path):
+    names = ["my clips (1).csv", "it's.csv"]
+    typed = f"dataset.manifest={','.join(str(tmp_path / name) for name in names)}"
+    words = read_command_line(["-m", "dataset=manifest", typed, *options, "sweep.plan=true"])
+    found = plan(words)
+    problems = [job.problem for job in found.jobs]
+    assert [each.partition(" is not there")[0] for each in problems] == [
+        f"dataset.manifest: {tmp_path / name}" for name in names
+    ]
 
 
 def test_times_come_of_the_runs_that_are_most_like_a_job(options, tmp_path, capsys):

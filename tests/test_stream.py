@@ -12,6 +12,7 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sarcasm import sources
 from sarcasm.augmentation import Origin
 from sarcasm.corpus import BadClips, Corpus, ShortClips, Utterance
 from sarcasm.embeddings import (
@@ -28,7 +29,6 @@ from sarcasm.embeddings import (
 from sarcasm.embeddings.stream import BATCH_EXAMPLES, Clip, Embedded, Task, embedded_in_batches
 from sarcasm.errors import AudioError, WeightsError
 from sarcasm.resampling import Resampler
-from sarcasm.sources import code_hash
 from sarcasm.store import Store
 from sarcasm.vggish import Engine, Layer
 
@@ -245,13 +245,13 @@ def test_another_resampler_finds_nothing(corpus, path):
 
 def test_other_code_finds_nothing(corpus, path, monkeypatch):
     counted(corpus, path)
-    monkeypatch.setattr(stream, "code_hash", lambda modules: "another")
+    monkeypatch.setattr(stream, "computed_by", lambda *modules: {"code": "another"})
     assert counted(corpus, path)[1] == (0, 12)
 
 
 def test_another_decoder_finds_nothing(corpus, path, monkeypatch):
     counted(corpus, path)
-    monkeypatch.setattr(stream, "version", lambda name: "99.0")
+    monkeypatch.setattr(sources, "version", lambda name: "99.0")
     assert counted(corpus, path)[1] == (0, 12)
 
 
@@ -377,19 +377,6 @@ def test_two_clips_of_one_sound_are_both_there(corpus, path, tmp_path):
         table, _ = counted(both, path)
         assert len(table.utterances) == 13
         np.testing.assert_array_equal(table.X[table.utterance == 2], table.X[table.utterance == 12])
-
-
-def test_the_code_counts_but_not_what_is_written_about_it(tmp_path, monkeypatch):
-    monkeypatch.syspath_prepend(tmp_path)
-
-    def hash_of(name: str, text: str) -> str:
-        (tmp_path / f"{name}.py").write_text(text)
-        return code_hash((name,))
-
-    one = hash_of("one", '"""Doc."""\ndef f(x):\n    """Doc."""\n    return x + 1  # why\n')
-    assert hash_of("two", "def f(x):\n\n    return (x + 1)\n") == one
-    assert hash_of("three", "def f(x):\n    return x + 2\n") != one
-    assert code_hash(("no_such_module",)) != code_hash(("no_such_module_either",))
 
 
 def test_clips_that_cannot_be_read_are_not_kept(corpus, path):

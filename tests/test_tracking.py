@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, closing, suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sarcasm.errors import ConfigError, TrackingError
-from sarcasm.tracking import Terminated, Tracked, Tracking, open_store, run, spool, start
+from sarcasm.tracking import Terminated, Tracked, Tracking, find_run, open_store, run, spool, start
 from sarcasm.tracking.failures import is_locked
 from sarcasm.tracking.metrics import Gatherer, Point, append_to_sqlite, post_to_server
 from sarcasm.tracking.operations import Batch, from_line
@@ -553,6 +554,25 @@ def test_an_attempt_that_took_long_is_not_repeated_soon(clock: list[float]) -> N
         clock[0] += 1.0
     assert np.diff(attempts).min() >= 55.0
     assert len(gatherer.points) == 200
+
+
+def test_what_a_store_cuts_is_read_whole(tracked_project: Path, tracking: Options) -> None:
+    overrides = [f"dataset.only=[{','.join(f'clip_{number}' for number in range(1000))}]", "seed=1"]
+    cautions = "\n".join(f"speaker {number} is on both sides" for number in range(500))
+    params = {"dataset.only": [f"clip_{number}" for number in range(1000)]}
+    tags = {"overrides": json.dumps(overrides)}
+    with begun(tracking(), tracked_project, run_name="n" * 9000, params=params, tags=tags) as tracked:
+        tracked.log_surroundings()
+        tracked.log_tags({"cautions": cautions})
+        assert tracked.recorded({}).overrides() == overrides
+    found = find_run(tracking(), tracked_project, tracked.run_id)
+    assert len(found.tags["overrides"]) == len(found.tags["cautions"]) == 8000
+    assert (found.overrides(), found.tag("cautions"), found.tag("none")) == (overrides, cautions, "")
+    assert found.param("dataset.only") == str(params["dataset.only"])
+    assert found.run_name == "n" * 216 + " ... (cut; 9000 characters in all)"
+    assert json.loads(found.text("overrides.json")) == overrides
+    # Earlier versions kept no more than the store did.
+    assert replace(found, tags={"overrides": tags["overrides"][:7000]}).overrides() == []
 
 
 @given(st.lists(st.tuples(st.booleans(), st.floats(0, 10)), max_size=50), st.integers(1, 5))

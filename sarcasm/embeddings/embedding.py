@@ -70,22 +70,14 @@ class Embedding:
     """Of a waveform that gives an example; a shorter clip is padded, dropped or refused."""
     piece_seconds: ClassVar[float | None] = EXAMPLE_FRAMES * HOP_SAMPLES / SAMPLE_RATE
     """From one example of a clip to the next; None where the whole clip is one."""
-    libraries: ClassVar[tuple[str, ...]] = ()
-    """Distributions whose version may change a value."""
-
     reads_in_processes: ClassVar[bool] = False
     """Whether examples are made in processes instead of threads: where Python itself is at work, threads take turns."""
 
     @property
     def recipe(self) -> dict[str, Any]:
-        """What changes its values beside weights and code: by default, every option of its own."""
+        """What changes its values beside weights, code and libraries: by default, every option of its own."""
         general = {field.name for field in fields(Embedding)}
         return {field.name: getattr(self, field.name) for field in fields(self) if field.name not in general}
-
-    @property
-    def modules(self) -> tuple[str, ...]:
-        """Names of the modules whose code makes its values: what was kept is not found again once it has changed."""
-        return (type(self).__module__,)
 
     def examples(self, waveform: np.ndarray) -> np.ndarray:
         """Waveform float32 [samples] at 16 kHz -> what the network takes: VGGish's log-mel float32 [n, 96, 64]."""

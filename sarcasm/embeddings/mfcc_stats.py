@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 from omegaconf import MISSING
@@ -27,13 +26,7 @@ class MfccStatistics(Embedding):
 
     shortest_samples = acoustics.SHORTEST_SAMPLES
     piece_seconds = None
-    libraries: ClassVar[tuple[str, ...]] = ("librosa", "soxr")
     reads_in_processes = True
-
-    @property
-    def modules(self) -> tuple[str, ...]:
-        """See `Embedding.modules`."""
-        return ("sarcasm.acoustics",)
 
     def examples(self, waveform: np.ndarray) -> np.ndarray:
         """Waveform float32 [samples] at 16 kHz -> float32 [1, 283]."""

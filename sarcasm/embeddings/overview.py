@@ -10,19 +10,16 @@ import json
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from importlib.metadata import version
 
 import numpy as np
 
-from sarcasm import audio
 from sarcasm.audio import SAMPLE_RATE, read_waveform
 from sarcasm.corpus import UNREADABLE, Corpus, Utterance
-from sarcasm.embeddings.stream import DECODERS
 from sarcasm.errors import AudioError
 from sarcasm.files import sha256
 from sarcasm.processors import n_processors
 from sarcasm.resampling import Resampler
-from sarcasm.sources import code_hash
+from sarcasm.sources import computed_by
 from sarcasm.store import Store
 from sarcasm.vggish import EXAMPLE_SAMPLES, waveform_to_examples
 
@@ -33,11 +30,6 @@ MOST_COLUMNS = 1_500
 N_LEVELS = 16
 LOWEST, HIGHEST = -4.6, 3.0
 """What the lowest and the highest level stand for: silence, which is log(0.01), and loud speech."""
-MODULES = (
-    *audio.MODULES, "sarcasm.embeddings.overview", "sarcasm.resampling", "sarcasm.vggish.constants",
-    "sarcasm.vggish.log_mel", "sarcasm.vggish.log_mel_kernels",
-)  # fmt: skip
-"""Whose code makes it."""
 
 
 def overview(examples: np.ndarray) -> np.ndarray:
@@ -73,9 +65,7 @@ def overviews(
     Returns:
         Id -> uint8 [columns, 64], see `overview`; a clip that can no longer be read has none.
     """
-    libraries = {name: version(name) for name in DECODERS}
-    made = {"overview": "log-mel", "resampler": resampler.value, "libraries": libraries, "code": code_hash(MODULES)}
-    recipe = json.dumps(made)
+    recipe = json.dumps({"overview": "log-mel", "resampler": resampler.value, **computed_by(__name__)})
     hashes = corpus.hashes
     wanted = {hashes[each.id]: each for each in utterances if hashes[each.id] != UNREADABLE}
     found = {key: _unpacked(kept) for key, kept in store.get(recipe, list(wanted), is_counted=False)}

@@ -7,7 +7,7 @@ however many threads there are: to the bit with the fast network, within 1e-5 of
 TensorFlow's (`embedding.engine=graph`), whose kernels sum in another order in another batch.
 
 What was computed of a clip is found again by the SHA-256 of its file and a recipe: options, weights, the libraries that
-decode, and the code itself.
+decode and compute, and the code itself.
 """
 
 from __future__ import annotations
@@ -19,24 +19,25 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from functools import partial
-from importlib.metadata import version
 from itertools import chain
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sarcasm import audio
 from sarcasm.audio import SAMPLE_RATE, read_waveform
-from sarcasm.augmentation import Augmentation, generator_of
 from sarcasm.embeddings.embedding import Embedding, Network, Workers
 from sarcasm.errors import AudioError, WeightsError
 from sarcasm.files import sha256
 from sarcasm.loudness import envelope, level_db
 from sarcasm.processors import n_processors
 from sarcasm.resampling import Resampler
-from sarcasm.sources import code_hash
+from sarcasm.sources import computed_by
 from sarcasm.store import Store
 from sarcasm.workers import in_processes
+
+if TYPE_CHECKING:  # a clip that is not copied does not depend on how copies are made
+    from sarcasm.augmentation import Augmentation
 
 BATCH_EXAMPLES = 64
 """Given to the network at a time."""
@@ -44,16 +45,6 @@ AHEAD = 2
 """Clips read ahead for each thread that reads."""
 FEWEST_FOR_PROCESSES = 32
 """Clips; starting processes takes as long as a dozen."""
-MODULES = (
-    *audio.MODULES,
-    "sarcasm.resampling",
-    "sarcasm.loudness",
-    "sarcasm.embeddings.embedding",
-    "sarcasm.embeddings.stream",
-)
-"""Whose code stands between any clip and its embeddings."""
-DECODERS = ("av", "soundfile", "soxr")
-"""Distributions that do."""
 HEAD = np.dtype([("seconds", "<f8"), ("level", "<f8"), ("n_parts", "<i8"), ("n_columns", "<i8"), ("n_hops", "<i8")])
 """How the bytes of what is embedded begin: numbers, and the sizes of the arrays that follow."""
 
@@ -136,8 +127,8 @@ class Task:
         waveform = read_waveform(clip.path, self.resampler, clip.id)
         if clip.sha256 is None or sha256(clip.path) != clip.sha256:
             raise AudioError(f"clip {clip.id}: {clip.path} was changed while it was being read; run again")
-        generator = generator_of(self.seed, clip.id)
-        waveforms = self.augmentation.copies(waveform, generator) if self.augmentation else [waveform]
+        augmentation = self.augmentation
+        waveforms = augmentation.copies_of(waveform, self.seed, clip.id) if augmentation else [waveform]
         shortest = self.embedding.shortest_samples
         examples = [self.embedding.examples(np.pad(each, (0, max(0, shortest - len(each))))) for each in waveforms]
         parts = np.array([len(each) for each in examples], np.int64)
@@ -151,19 +142,16 @@ class Task:
     def recipe(self, weights: str) -> str:
         """How: everything but the clip that can change a value, as JSON."""
         embedding, augmentation = self.embedding, self.augmentation
-        modules, libraries = (*MODULES, *embedding.modules), (*DECODERS, *embedding.libraries)
         made: dict[str, object] = {}
         if augmentation:
             made = {"augment": {"class": type(augmentation).__qualname__, **asdict(augmentation)}, "seed": self.seed}
-            modules, libraries = (*modules, type(augmentation).__module__), (*libraries, "librosa")
         recipe = {
             "embedding": type(embedding).__qualname__,
             **embedding.recipe,
             "weights": weights,
             "resampler": self.resampler.value,
             **made,
-            "libraries": {name: version(name) for name in sorted(set(libraries))},
-            "code": code_hash(modules),
+            **computed_by(__name__, *(type(each).__module__ for each in (embedding, augmentation) if each)),
         }
         return json.dumps(recipe, default=lambda value: getattr(value, "value", str(value)))
 

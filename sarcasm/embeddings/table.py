@@ -11,7 +11,6 @@ from functools import cached_property
 
 import numpy as np
 
-from sarcasm import audio
 from sarcasm.advice import how_to_remake
 from sarcasm.audio import SAMPLE_RATE
 from sarcasm.augmentation import Augmentation
@@ -22,12 +21,11 @@ from sarcasm.embeddings.stream import Clip, Embedded, Task, embed
 from sarcasm.errors import AudioError, CorpusError
 from sarcasm.near_copies import same_sound
 from sarcasm.resampling import Resampler
-from sarcasm.sources import code_hash
+from sarcasm.sources import computed_by
 from sarcasm.store import Store
 from sarcasm.vggish import Postprocessor
 
-NEAR_COPIES = ("sarcasm.near_copies", "sarcasm.loudness", *audio.MODULES, "sarcasm.resampling")
-"""Modules that tell clips of the same sound."""
+NEAR_COPIES = same_sound.__module__
 Track = Callable[[Iterable[Utterance]], Iterable[Utterance]]
 
 
@@ -337,7 +335,7 @@ def _clips(positions: Sequence[int], corpus: Corpus) -> list[Clip]:
 
 def _same_sound(hashes: Sequence[str], envelopes: Sequence[np.ndarray], reading: Reading, store: Store) -> np.ndarray:
     """`same_sound`, kept as well: it compares every clip with every other."""
-    recipe = {"near copies": reading.resampler.value, "code": code_hash(NEAR_COPIES)}
+    recipe = {"near copies": reading.resampler.value, **computed_by(NEAR_COPIES, Task.__module__)}
     key = hashlib.sha256(" ".join(hashes).encode()).hexdigest()
     found = store.remembered(json.dumps(recipe), key, lambda: same_sound(hashes, envelopes).astype("<i8").tobytes())
     return np.frombuffer(found, "<i8").astype(np.int64)

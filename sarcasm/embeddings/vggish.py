@@ -16,7 +16,7 @@ from sarcasm.embeddings.embedding import Embedding, Network, Unchanged
 from sarcasm.errors import ConfigError, WeightsError
 from sarcasm.options import option
 from sarcasm.project import PROJECT
-from sarcasm.sources import code_hash
+from sarcasm.sources import computed_by
 from sarcasm.store import Store
 from sarcasm.vggish import (
     BLOCKS,
@@ -30,10 +30,6 @@ from sarcasm.vggish import (
     read_checkpoint,
 )
 
-MODULES = (
-    "checkpoint", "constants", "log_mel", "log_mel_kernels", "model", "network", "winograd", "winograd_kernels",
-)  # fmt: skip
-"""Of `sarcasm.vggish`, whose code makes an embedding."""
 RELEASED_CHECKPOINT = PROJECT / "models" / "vggish_model.ckpt"
 
 
@@ -64,6 +60,10 @@ class VGGishEmbedding(Embedding):
             raise ConfigError(
                 f"embedding.train_from={self.train_from}: there is no such layer; choose from {', '.join(BLOCKS)}"
             )
+        if not 0 <= self.random_seed < 2**64:
+            raise ConfigError(
+                f"embedding.random_seed={self.random_seed}: a whole number from 0 to {2**64 - 1} is needed"
+            )
         if self.train and self.layer is Layer.pool4 and self.train_from.startswith("fc"):
             raise ConfigError(
                 f"embedding.train_from={self.train_from} lies behind embedding.layer=pool4; choose a convolution"
@@ -73,11 +73,6 @@ class VGGishEmbedding(Embedding):
     def recipe(self) -> dict[str, Any]:
         """See `Embedding.recipe`; who asks for the graph gets what the graph computed."""
         return {"layer": self.layer, "engine": self.engine if self.engine is Engine.graph else "fast"}
-
-    @property
-    def modules(self) -> tuple[str, ...]:
-        """See `Embedding.modules`."""
-        return (__name__, *(f"sarcasm.vggish.{name}" for name in MODULES))
 
     @property
     def has_released_pca(self) -> bool:
@@ -96,7 +91,7 @@ class VGGishEmbedding(Embedding):
         hashes = store.hashes(checkpoint_files(Path(self.checkpoint)))
         if not hashes or None in hashes:
             return fingerprint(self._released())
-        recipe = json.dumps({"weights": "VGGish", "code": code_hash(("sarcasm.vggish.checkpoint",))})
+        recipe = json.dumps({"weights": "VGGish", **computed_by(fingerprint.__module__)})
         key = " ".join(map(str, hashes))
         return store.remembered(recipe, key, lambda: fingerprint(self._released()).encode()).decode()
 

@@ -15,7 +15,7 @@ from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra._internal.utils import get_args_parser
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from sarcasm import embeddings, tracking
@@ -90,7 +90,6 @@ def plan(arguments: Sequence[str]) -> Plan:
     overrides = OverridesParser.create().parse_overrides(words)
     fixed = [word for word, each in zip(words, overrides, strict=True) if not each.is_sweep_override()]
     base = compose("config", fixed, with_hydra=True)
-    config = parse(compose("config", [word for word in fixed if not word.startswith("hydra")]))
     chooser = "" if base.hydra.sweeper._target_.endswith("BasicSweeper") else str(base.hydra.sweeper._target_)
     swept = [word for word in words if not word.startswith("hydra")]
     for key, values in ({} if chooser else base.hydra.sweeper.params or {}).items():
@@ -100,6 +99,9 @@ def plan(arguments: Sequence[str]) -> Plan:
     )
     sets = [[word for word in each if not word.startswith("hydra")] for each in sets]
     own = [word for word in words if not word.startswith("hydra")]
+    cfg = compose("config", [word for word in fixed if not word.startswith("hydra")])
+    # An option that has no value of its own may be what the jobs differ in.
+    config = parse(compose("config", sets[0]) if sets and OmegaConf.missing_keys(cfg) else cfg)
     past = tracking.past(config.tracking, PROJECT, tracking.sweep_key(own, base.hydra.sweeper))
     return Plan(tuple(_jobs(sets, config, past)), len(past.runs), chooser)
 
@@ -154,7 +156,7 @@ def _seconds(cfg: DictConfig, config: Config, n_to_embed: int, runs: Sequence[Re
         alike = [run for run in runs if all(run.params.get(key) == own[key] for key in ALIKE[:n_shared])]
         n_fits = len(config.fit_seeds)
         if alike and of_clip is not None:
-            each = [_rest(run) / max(1, len(run.params.get("seeds", "[]").split(","))) for run in alike]
+            each = [_rest(run) / max(1, len((run.param("seeds") or "[]").split(","))) for run in alike]
             return median(each) * n_fits + of_clip * n_to_embed
     return None
 

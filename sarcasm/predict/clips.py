@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import glob
+import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+
+from sarcasm.options import at_home
 
 SUFFIXES = frozenset(
     (
@@ -36,6 +39,7 @@ def find_clips(words: Iterable[str]) -> tuple[list[Path], list[str]]:
 
 
 def _named(word: str) -> Iterator[Path]:
+    word = word if os.path.lexists(word) else at_home(word)
     path = Path(word)
     if path.is_dir():
         inside = (each for each in path.rglob("*") if each.suffix.lower() in SUFFIXES and each.is_file())

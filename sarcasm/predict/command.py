@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sarcasm import console
-from sarcasm.arguments import Parser, add_model, model_folder, store_options
+from sarcasm.arguments import Parser, add_model, model_folder, path, store_options
 from sarcasm.audio import lenient
 from sarcasm.errors import AudioError, ConfigError
 from sarcasm.predict.clips import find_clips
@@ -41,7 +41,7 @@ def add_predict_command(commands: argparse._SubParsersAction[Parser]) -> None:
     )
     add_model(predict)
     predict.add_argument("--json", action="store_true", help="print it as JSON, with the times of the pieces")
-    predict.add_argument("--plot", type=Path, metavar="FOLDER", help="draw each clip into a new or empty folder")
+    predict.add_argument("--plot", type=path, metavar="FOLDER", help="draw each clip into a new or empty folder")
     predict.set_defaults(run=_predict)
 
 

@@ -13,6 +13,10 @@ from sarcasm.prepare.sound import Extract
 from sarcasm.prepare.source import Source
 from sarcasm.processors import n_processors
 
+MOST_WORKERS = 256
+BYTES_OF_A_WORKER = 300_000_000
+"""Python, numpy and what denoises: DeepFilterNet with its model, say."""
+
 
 @dataclass
 class Preparation:
@@ -37,6 +41,12 @@ class Preparation:
     def __post_init__(self) -> None:
         if self.workers is not None and self.workers < 1:
             raise ConfigError(f"workers={self.workers}: 1 or more are needed, or null for one on each core")
+        if self.workers is not None and self.workers > MOST_WORKERS:
+            gigabytes = self.workers * BYTES_OF_A_WORKER / 1e9
+            raise ConfigError(
+                f"workers={self.workers}: as many processes at once take {gigabytes:,.0f} GB of memory;"
+                f" {MOST_WORKERS} at most are possible, and null takes one on each core"
+            )
 
     @property
     def n_workers(self) -> int:

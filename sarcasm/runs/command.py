@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sarcasm import console
-from sarcasm.arguments import Parser, add_commands, add_runs, add_store, number_of, one_of, store_options
+from sarcasm.arguments import Parser, add_commands, add_runs, add_store, number_of, one_of, path, store_options
 from sarcasm.config import compose, did_you_mean, leaves
 from sarcasm.errors import ConfigError, SarcasmError
+from sarcasm.options import at_home
 from sarcasm.project import PROJECT
 from sarcasm.terminal import say, say_json, write
 
@@ -76,7 +77,9 @@ def add_runs_command(commands: argparse._SubParsersAction[Parser]) -> None:
         description="Send what runs have recorded and their server, down or slow, has not taken: in order, and nothing"
         " twice. What is sent leaves outputs/spool/. The exit status is 1 when anything could not be sent.",
     )
-    sync.add_argument("folders", nargs="*", metavar="FOLDER", help="these only; all of outputs/spool/ by default")
+    sync.add_argument(
+        "folders", nargs="*", type=at_home, metavar="FOLDER", help="these only; all of outputs/spool/ by default"
+    )
     add_store(sync)
     sync.epilog = "tracking.uri=... sends them there instead of to where they were meant for."
     sync.set_defaults(run=_sync)
@@ -89,9 +92,9 @@ def add_runs_command(commands: argparse._SubParsersAction[Parser]) -> None:
     )
     add_runs(export, "none, one or more, or sweeps", "*")
     places = export.add_mutually_exclusive_group()
-    places.add_argument("--markdown", type=Path, metavar="FILE", help="write Markdown, as is printed by default")
-    places.add_argument("--latex", type=Path, metavar="FILE", help="write LaTeX, for booktabs")
-    places.add_argument("--csv", type=Path, metavar="FILE", help="write every option, metric and tag, a row for a run")
+    places.add_argument("--markdown", type=path, metavar="FILE", help="write Markdown, as is printed by default")
+    places.add_argument("--latex", type=path, metavar="FILE", help="write LaTeX, for booktabs")
+    places.add_argument("--csv", type=path, metavar="FILE", help="write every option, metric and tag, a row for a run")
     export.add_argument("--metric", nargs="+", default=[], metavar="NAME", help="told of each setting")
     export.add_argument("--by", nargs="+", default=[], metavar="OPTION", help="what tells settings apart")
     export.add_argument("--where", default="", metavar="FILTER", help=f"of these only: {FILTER}")

@@ -27,7 +27,8 @@ NAMING = ("name", "enabled")
 
 def value(run: Recorded, option: str) -> str:
     """What a run has for an option, or for a tag of its content; empty where it has nothing."""
-    return run.params.get(option, run.tags.get(option, "") if option in CONTENT else "")
+    text = run.param(option)
+    return text if text is not None else run.tags.get(option, "") if option in CONTENT else ""
 
 
 def identity(run: Recorded) -> tuple[tuple[str, str], ...]:
@@ -38,7 +39,7 @@ def identity(run: Recorded) -> tuple[tuple[str, str], ...]:
 
 def seed(run: Recorded) -> str:
     """What a run was seeded with: `seeds` where it has several, or `seed`."""
-    several = run.params.get("seeds", "[]").strip("[]")
+    several = (run.param("seeds") or "[]").strip("[]")
     return several or run.params.get("seed", "")
 
 
@@ -100,6 +101,6 @@ def _of_choice(group: str, choice: str) -> dict[str, str]:
     """Option -> its value in conf/GROUP/CHOICE.yaml; empty where there is no such choice, or it needs others."""
     try:
         found = leaves(compose("config", [f"{group}={choice}"]))
-    except (HydraException, OmegaConfBaseException):
+    except (ConfigError, HydraException, OmegaConfBaseException):
         return {}
     return {option: str(each) for option, each in found.items() if option.startswith(f"{group}.")}

@@ -61,7 +61,7 @@ class Shown:
     @property
     def cautions(self) -> list[str]:
         """What a reader must know before believing a number."""
-        return self.run.tags.get("cautions", "").splitlines()
+        return self.run.tag("cautions").splitlines()
 
     def facts(self) -> dict[str, str]:
         """Name -> value, of what made it and of what it was made."""

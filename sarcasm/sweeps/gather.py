@@ -200,7 +200,7 @@ def as_row(job: Recorded, chosen: Choices, metric: str) -> Row:
         deaf=max(rules, default=None),
         chosen_by=_value(job, metric),
         beware=tuple(word for word in BEWARE if holds[word]),
-        cautions=tuple(tags.get("cautions", "").splitlines()),
+        cautions=tuple(job.tag("cautions").splitlines()),
         has_own_seeds=SEED_METRICS[1] in job.metrics and SEED_METRICS[0] not in job.metrics,
     )  # fmt: skip
 

@@ -8,7 +8,9 @@ from enum import Enum
 from omegaconf import MISSING
 
 from sarcasm.errors import ConfigError
-from sarcasm.options import option
+from sarcasm.options import at_home, option
+
+MOST_SECONDS = 86_400
 
 
 class OnFailure(Enum):
@@ -55,11 +57,15 @@ class Tracking:
     weights: ModelWeights = MISSING
 
     def __post_init__(self) -> None:
+        self.uri = at_home(self.uri)
         if self.flush_metrics < 1:
             raise ConfigError(f"tracking.flush_metrics={self.flush_metrics}: at least 1 is needed")
         for name in ("flush_seconds", "timeout_seconds"):
-            if not 0 < getattr(self, name) < float("inf"):
-                raise ConfigError(f"tracking.{name}={getattr(self, name)}: a number above 0 is needed")
+            value = getattr(self, name)
+            if not 0 < value < float("inf"):
+                raise ConfigError(f"tracking.{name}={value}: a number above 0 is needed")
+            if value > MOST_SECONDS:
+                raise ConfigError(f"tracking.{name}={value}: at most {MOST_SECONDS}, a day, are possible")
         if self.experiment.isspace():
             raise ConfigError("tracking.experiment is empty; give the experiment a name")
 

@@ -41,6 +41,8 @@ ENVIRONMENT = "environment.json"
 """Artifact: the machine, and where the project lay on it."""
 ATTEMPT = "sweep.attempt"
 """Tag of a sweep and of its jobs: which call of it is the last, and which a job belongs to."""
+WHOLE_TAG = "tags/{}.txt"
+"""Artifact that holds a tag which is longer than the store takes."""
 NOT_NESTED = "tags.`mlflow.parentRunId` IS NULL"
 WHOLE = "attributes.status = 'FINISHED' and params.fold IS NULL and tags.sweep IS NULL and tags.probe IS NULL"
 """Of train.py and finished: neither one fit of several, nor a sweep, nor a probe."""
@@ -187,15 +189,13 @@ class Recorded:
         return self.json("params.json")
 
     def overrides(self) -> list[str]:
-        """What was typed for it, OPTION=VALUE each; from the artifact where the tag was too short for it.
+        """What was typed for it, OPTION=VALUE each.
 
         Raises:
             TrackingError: see `text`; or it is damaged.
         """
-        tag = self.tags.get("overrides", "[]")
-        text = self.text("overrides.json") if len(tag) >= LONGEST_TAG else tag
         with self.reading("overrides"):
-            return [str(each) for each in json_of(text, list)]
+            return [str(each) for each in json_of(self.tag("overrides") or "[]", list)]
 
     def choices(self) -> dict[str, str]:
         """Group of options -> the schema of the choice that was made in it.
@@ -208,8 +208,21 @@ class Recorded:
                 f"run {self.run_id} ({self.run_name}) does not say of what choices it was made; run it anew"
             )
         with self.reading("config.schemas"):
-            found = json_of(self.tags["config.schemas"], dict)
+            found = json_of(self.tag("config.schemas"), dict)
             return {group: str(schema) for group, schema in found.items()}
+
+    def tag(self, key: str) -> str:
+        """A tag, in full where the store cuts it; empty where there is none."""
+        text = self.tags.get(key, "")
+        if len(text) == LONGEST_TAG:
+            with suppress(TrackingError):
+                return self.text(WHOLE_TAG.format(key))
+        return text
+
+    def param(self, key: str) -> str | None:
+        """A param, in full where the store cuts it; None where there is none."""
+        text = self.params.get(key)
+        return self.whole_params()[key] if text is not None and len(text) == LONGEST_PARAM else text
 
     def whole_params(self) -> Mapping[str, str]:
         """The params, in full where the store cuts them."""

@@ -30,7 +30,7 @@ from sarcasm.tracking.operations import LONGEST_PARAM, LONGEST_TAG, Batch, Begin
 from sarcasm.tracking.options import Tracking
 from sarcasm.tracking.processes import BEAT_SECONDS, HEARTBEAT, end_orphans, this_process
 from sarcasm.tracking.processes import now as heartbeat
-from sarcasm.tracking.recorded import ATTEMPT, ENVIRONMENT, Recorded
+from sarcasm.tracking.recorded import ATTEMPT, ENVIRONMENT, WHOLE_TAG, Recorded
 from sarcasm.tracking.recorders import Direct, Recorder, Spooled
 from sarcasm.tracking.spool import Entry, n_left
 from sarcasm.tracking.store import Store, put_off, reach_store
@@ -44,6 +44,10 @@ COMMIT, DIRTY = "mlflow.source.git.commit", "git.dirty"
 STEPPED = ("train/", "validation/loss")
 """Beginnings of the metrics that have a value a step."""
 DIGEST_CHARACTERS = 32  # of a dataset; MLflow takes 36 at most
+LONGEST_DATASET_NAME = 500
+"""Characters that MLflow takes."""
+LONGEST_RUN_NAME = 250
+"""Characters that MLflow's tables hold."""
 
 logger = logging.getLogger(__name__)
 
@@ -100,18 +104,22 @@ def _recorded(
     within: Recorder | None = None,
 ) -> Iterator[Tracked]:  # fmt: skip
     """A run of MLflow that ends as the block does; `within` records the one that it is nested in."""
-    begin = replace(begin, tags=_cut_tags(this_process().tags() | dict(begin.tags)))
+    begin = replace(
+        begin, tags=this_process().tags() | dict(begin.tags), run_name=_cut(begin.run_name, LONGEST_RUN_NAME)
+    )
+    shown = replace(begin, tags=_cut_tags(begin.tags))
     earlier = _earlier_of(store, begin.run_id) if begin.run_id else _Earlier()
     recorder: Recorder
     if options.may_wait(store.is_server):
         outer = within if isinstance(within, Spooled) else None
-        recorder = Spooled(store, project, begin, outer)
+        recorder = Spooled(store, project, shown, outer)
     else:
-        recorder = Direct(store, begin)
+        recorder = Direct(store, shown)
     tracked = Tracked(store, recorder, begin, options, project, earlier)
     process = os.getpid()
     try:
         tracked._log_params(params)
+        tracked._keep_cut(begin.tags)
         yield tracked
     except BaseException as error:
         if os.getpid() == process:  # in a fork that unwinds this block, the run goes on elsewhere
@@ -180,7 +188,7 @@ class Tracked:
             params: what it is made of, by dotted keys.
             tags: further tags.
         """
-        again = self._earlier.nested.get(run_name, "")
+        again = self._earlier.nested.get(_cut(run_name, LONGEST_RUN_NAME), "")
         own_tags = {**_source_tags(self._project), **tags}
         begin = Begin(self._store.experiment, run_name, _now(), own_tags, self.reference, again)
         return _recorded(self._store, self._options, self._project, begin, params, self._recorder)
@@ -208,8 +216,9 @@ class Tracked:
             self._seconds[stage] = self._seconds.get(stage, 0.0) + time.perf_counter() - started
 
     def log_tags(self, tags: Mapping[str, str]) -> None:
-        """Set tags; a tag that is there already gets the new value."""
+        """Set tags; a tag that is there already gets the new value. What is too long is kept whole as an artifact."""
         self._recorder.record(Batch(tags=_cut_tags(tags)), "set tags")
+        self._keep_cut(tags)
 
     def log_text(self, text: str, artifact_path: str) -> None:
         """Keep a text as an artifact, in UTF-8."""
@@ -249,7 +258,7 @@ class Tracked:
             n_rows: utterances in it.
         """
         dataset = Input(
-            name,
+            _cut(name, LONGEST_DATASET_NAME),
             fingerprint.rpartition(":")[2][:DIGEST_CHARACTERS],
             json.dumps({"uri": source}),
             json.dumps({"num_rows": n_rows, "fingerprint": fingerprint}),
@@ -278,6 +287,11 @@ class Tracked:
         if cut and not self._begin.run_id:
             self._recorder.record(Batch(params=cut), "record the options")
         self.log_json(dict(params), "params.json")
+
+    def _keep_cut(self, tags: Mapping[str, str]) -> None:
+        for key, text in tags.items():
+            if len(text) > LONGEST_TAG:
+                self.log_text(text, WHOLE_TAG.format(key))
 
     def _send(self, points: Sequence[Point]) -> None:
         self._recorder.record(Batch(points), "record metrics")
@@ -411,7 +425,10 @@ def _cut_tags(tags: Mapping[str, str]) -> dict[str, str]:
 
 
 def _cut(text: str, longest: int, note: str = "") -> str:
-    """A text as a store takes it: no longer than that, and with bytes of a file's name that are no UTF-8 escaped."""
+    """A text as a store takes it: no longer than that, and with bytes of a file's name that are no UTF-8 escaped.
+
+    It is to be shown; `Recorded.tag` and `Recorded.param` read the whole.
+    """
     text = text.encode("utf-8", "backslashreplace").decode()
     if len(text) <= longest:
         return text
