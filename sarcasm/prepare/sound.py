@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import IO
 
@@ -40,18 +41,21 @@ class Extract:
             )
 
 
-def read_sound(file: IO[bytes], sample_rate: int | None, speechnorm: str | None = None) -> Track:
+def read_sound(
+    file: IO[bytes], sample_rate: int | None, speechnorm: str | None = None, longest_seconds: float = math.inf
+) -> Track:
     """Take the sound out of a video.
 
     Args:
         file: the video, of any format that FFmpeg knows.
         sample_rate: of the samples, in Hz; None keeps that of the stream.
         speechnorm: see `Extract`.
+        longest_seconds: sound that lasts longer is refused, before it fills the memory.
 
     Raises:
         VideoError: it cannot be opened, has no sound, or is truncated; worded to follow the clip's name.
     """
     try:
-        return ffmpeg.read_sound(file, sample_rate, speechnorm=speechnorm)
+        return ffmpeg.read_sound(file, sample_rate, speechnorm=speechnorm, longest_seconds=longest_seconds)
     except Fault as fault:
         raise VideoError(str(fault)) from fault
