@@ -26,6 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sarcasm.errors import AudioError, UnknownFormatError
+from sarcasm.files import START_BYTES, stand_in
 from sarcasm.resampling import Resampler, resample
 
 SAMPLE_RATE = 16_000
@@ -167,6 +168,9 @@ def _decoded(file: io.FileIO, n_bytes: int, longest_seconds: float) -> tuple[NDA
 
     if not n_bytes:
         raise _Fault(f"is empty (0 bytes); {AGAIN}")
+    if fault := stand_in(file.read(START_BYTES)):
+        raise _Fault(fault)
+    file.seek(0)
     try:
         return _decode(file, n_bytes, longest_seconds)
     except soundfile.LibsndfileError as error:

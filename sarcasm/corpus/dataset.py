@@ -18,6 +18,7 @@ from omegaconf import MISSING
 
 from sarcasm.corpus.utterance import Corpus, Utterance
 from sarcasm.errors import ConfigError, CorpusError
+from sarcasm.files import stand_in_at
 
 MOST_LISTED = 5
 """Names that an error lists before it only counts."""
@@ -188,8 +189,10 @@ def read_text(path: Path, option: str, advice: str) -> str:
         advice: what to do when it is not there.
 
     Raises:
-        CorpusError: it is missing, not a file, not readable or not UTF-8.
+        CorpusError: it is missing, not the file (see `stand_in_at`), not readable or not UTF-8.
     """
+    if fault := stand_in_at(path):
+        raise CorpusError(f"{option}: {path} {fault}")
     try:
         return path.read_bytes().decode("utf-8-sig")
     except FileNotFoundError:

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from sarcasm.corpus import ShortClips
 from sarcasm.embeddings import PCA, Embedding, Pool
 from sarcasm.errors import PackageError
+from sarcasm.files import stand_in_at
 from sarcasm.logits import N_LOGITS
 from sarcasm.resampling import Resampler
 from sarcasm.scoring import CLASSES, Decision
@@ -134,6 +135,8 @@ class Description:
             PackageError: there is none, or it is of another version, or not what it should be.
         """
         path = folder / DESCRIPTION
+        if fault := stand_in_at(path):
+            raise PackageError(f"{path} {fault}")
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
         except FileNotFoundError:

@@ -19,6 +19,7 @@ from sarcasm.corpus import ShortClips
 from sarcasm.embeddings import Embedding, Network, Pool, means
 from sarcasm.errors import AudioError, PackageError, SarcasmError, WeightsError
 from sarcasm.features import Transform
+from sarcasm.files import stand_in_at
 from sarcasm.logits import NON_SARCASTIC, SARCASTIC, probability
 from sarcasm.options import made_again
 from sarcasm.packaged.description import DESCRIPTION, Description, Kind
@@ -105,6 +106,9 @@ class Package:
         if not (folder / DESCRIPTION).exists() and (folder / IN_MLFLOW).is_dir():
             folder = folder / IN_MLFLOW
         description = Description.read(folder)
+        for path in sorted(folder.rglob("*")):
+            if fault := stand_in_at(path):
+                raise PackageError(f"{path} {fault}")
         try:
             embedding = made_again(description.embedding, dict(description.embedding_options))
         except (KeyError, OmegaConfBaseException, SarcasmError) as error:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from omegaconf import MISSING
 
 from sarcasm.errors import ConfigError, VideoError
+from sarcasm.files import START_BYTES, stand_in
 from sarcasm.options import option
 
 if TYPE_CHECKING:
@@ -90,6 +91,9 @@ def read_sound(
     """
     import av
 
+    if fault := stand_in(file.read(START_BYTES)):
+        raise VideoError(fault)
+    file.seek(0)
     try:
         with av.open(file, mode="r", metadata_errors="replace", options=ALONE) as container:
             return _read(container, sample_rate, speechnorm, longest_seconds)

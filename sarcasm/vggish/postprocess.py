@@ -16,6 +16,7 @@ from typing import BinaryIO
 import numpy as np
 
 from sarcasm.errors import WeightsError
+from sarcasm.files import stand_in_at
 from sarcasm.vggish import constants as c
 
 EIGEN_VECTORS, MEANS = "pca_eigen_vectors", "pca_means"
@@ -98,6 +99,8 @@ class Postprocessor:
 
 def _read(path: Path) -> tuple[np.ndarray, np.ndarray, str]:
     source = f"pca.params: {path}"
+    if fault := stand_in_at(path):
+        raise WeightsError(f"{source} {fault}")
     try:
         # Opened here, because numpy leaves a file open that it finds damaged.
         with path.open("rb") as file:
