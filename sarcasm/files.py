@@ -7,6 +7,7 @@ processes from writing there at once.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import os
@@ -104,8 +105,10 @@ def atomic(path: Path) -> Iterator[BinaryIO]:
     """Open a file for writing that takes its place only when the block ends without an error.
 
     Raises:
-        OSError: it cannot be written.
+        OSError: it cannot be written, or a pipe, socket or device is there, which a file would replace.
     """
+    if (fault := irregular(path)) and not path.is_dir():
+        raise OSError(errno.EINVAL, fault, str(path))
     aside = part_of(path)
     try:
         with aside.open("wb") as file:

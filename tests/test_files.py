@@ -13,13 +13,16 @@ import pytest
 from sarcasm.audio import read_samples, waveform_of
 from sarcasm.corpus import mustard, mustard_pp
 from sarcasm.corpus.dataset import read_text
-from sarcasm.errors import AudioError, SarcasmError, VideoError, WeightsError
-from sarcasm.files import irregular, stand_in, stand_in_at
+from sarcasm.errors import AudioError, ConfigError, SarcasmError, StoreError, TrackingError, VideoError, WeightsError
+from sarcasm.files import atomic, irregular, stand_in, stand_in_at
 from sarcasm.packaged.description import DESCRIPTION, Description
 from sarcasm.prepare.sound import read_sound
 from sarcasm.prepare.source import Source
 from sarcasm.prepare.videos import archive_fault, find_videos
 from sarcasm.resampling import Resampler
+from sarcasm.runs import formats
+from sarcasm.store import Keeping, upkeep
+from sarcasm.tracking.sqlite import open_database
 from sarcasm.vggish import Postprocessor, read_checkpoint
 
 POINTER = (
@@ -134,3 +137,37 @@ def test_what_is_no_file_is_called_what_it_is(tmp_path):
     assert irregular(tmp_path / "none") is None
     (tmp_path / "file").touch()
     assert irregular(tmp_path / "file") is None
+
+
+@pytest.fixture(params=["pipe", "folder", "device"])
+def no_file(request, tmp_path) -> Path:
+    path = tmp_path / "here"
+    if request.param == "pipe":
+        os.mkfifo(path)
+    elif request.param == "folder":
+        path.mkdir()
+    else:
+        path.symlink_to("/dev/zero")
+    return path
+
+
+def test_no_store_is_opened_where_none_can_be(no_file):
+    fault = irregular(no_file)
+    with pytest.raises(ConfigError) as raised:
+        Keeping(enabled=True, path=str(no_file)).open()
+    assert str(raised.value) == (
+        f"store.path: {no_file} {fault}; name another with store.path=FILE, or choose store=off"
+    )
+    for look in (upkeep.info, upkeep.verify, upkeep.clear):
+        with pytest.raises(StoreError, match=f"^store.path: {no_file} {fault}; name another with store.path=FILE$"):
+            look(no_file)
+    with pytest.raises(TrackingError, match=f"^cannot record runs in sqlite:///{no_file}: it {fault}; move it away"):
+        open_database(no_file)
+
+
+def test_a_pipe_or_a_device_is_never_replaced_by_a_file(no_file):
+    with pytest.raises(OSError, match="[Ii]s a "), atomic(no_file) as file:
+        file.write(b"new")
+    with pytest.raises(SarcasmError, match=f"^{no_file} is a"):
+        formats.save("text", no_file, is_forced=True)
+    assert not no_file.is_file()

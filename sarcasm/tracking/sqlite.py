@@ -7,7 +7,6 @@ builds it aside and renames it when it is whole.
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import glob
 import os
@@ -19,6 +18,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sarcasm.errors import TrackingError
+from sarcasm.files import irregular
+from sarcasm.tracking.failures import ELSEWHERE
 from sarcasm.tracking.processes import is_alive
 from sarcasm.tracking.runtime import load_mlflow, load_sqlite_store
 
@@ -65,10 +66,9 @@ def open_database(database: Path) -> MlflowClient:
     mlflow = load_mlflow()
     load_sqlite_store()  # before the lock rather than under it
     database.parent.mkdir(parents=True, exist_ok=True)
-    if database.is_dir():
-        raise IsADirectoryError(
-            errno.EISDIR, os.strerror(errno.EISDIR), str(database)
-        )  # SQLite says only that it cannot open it
+    # SQLite waits at a pipe, and says of a folder only that it cannot open it.
+    if fault := irregular(database):
+        raise TrackingError(f"cannot record runs in {uri_of(database)}: it {fault}; move it away {ELSEWHERE}")
     with _locked(database):
         if not database.exists() or not database.stat().st_size:
             build(database)
