@@ -14,6 +14,7 @@ from importlib.metadata import version
 
 import numpy as np
 
+from sarcasm import audio
 from sarcasm.audio import SAMPLE_RATE, read_waveform
 from sarcasm.corpus import UNREADABLE, Corpus, Utterance
 from sarcasm.embeddings.stream import DECODERS
@@ -33,7 +34,7 @@ N_LEVELS = 16
 LOWEST, HIGHEST = -4.6, 3.0
 """What the lowest and the highest level stand for: silence, which is log(0.01), and loud speech."""
 MODULES = (
-    "sarcasm.audio", "sarcasm.embeddings.overview", "sarcasm.resampling", "sarcasm.vggish.constants",
+    *audio.MODULES, "sarcasm.embeddings.overview", "sarcasm.resampling", "sarcasm.vggish.constants",
     "sarcasm.vggish.log_mel", "sarcasm.vggish.log_mel_kernels",
 )  # fmt: skip
 """Whose code makes it."""

@@ -25,6 +25,7 @@ from pathlib import Path
 
 import numpy as np
 
+from sarcasm import audio
 from sarcasm.audio import SAMPLE_RATE, read_waveform
 from sarcasm.augmentation import Augmentation, generator_of
 from sarcasm.embeddings.embedding import Embedding, Network, Workers
@@ -44,7 +45,7 @@ AHEAD = 2
 FEWEST_FOR_PROCESSES = 32
 """Clips; starting processes takes as long as a dozen."""
 MODULES = (
-    "sarcasm.audio",
+    *audio.MODULES,
     "sarcasm.resampling",
     "sarcasm.loudness",
     "sarcasm.embeddings.embedding",

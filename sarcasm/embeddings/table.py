@@ -11,6 +11,7 @@ from functools import cached_property
 
 import numpy as np
 
+from sarcasm import audio
 from sarcasm.advice import how_to_remake
 from sarcasm.audio import SAMPLE_RATE
 from sarcasm.augmentation import Augmentation
@@ -25,7 +26,7 @@ from sarcasm.sources import code_hash
 from sarcasm.store import Store
 from sarcasm.vggish import Postprocessor
 
-NEAR_COPIES = ("sarcasm.near_copies", "sarcasm.loudness", "sarcasm.audio", "sarcasm.resampling")
+NEAR_COPIES = ("sarcasm.near_copies", "sarcasm.loudness", *audio.MODULES, "sarcasm.resampling")
 """Modules that tell clips of the same sound."""
 Track = Callable[[Iterable[Utterance]], Iterable[Utterance]]
 

@@ -1,0 +1,10 @@
+"""A clip on disk, or its bytes -> a waveform, or what is wrong with the file."""
+
+from pkgutil import iter_modules
+
+from sarcasm.audio.read import BLOCK_SAMPLES, SAMPLE_RATE, read_samples, read_waveform, waveform_of
+
+MODULES = tuple(f"{__name__}.{module.name}" for module in iter_modules(__path__))
+"""Whose code stands between a file and its waveform."""
+
+__all__ = ["BLOCK_SAMPLES", "MODULES", "SAMPLE_RATE", "read_samples", "read_waveform", "waveform_of"]
