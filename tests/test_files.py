@@ -166,7 +166,7 @@ def test_no_store_is_opened_where_none_can_be(no_file):
 
 
 def test_a_pipe_or_a_device_is_never_replaced_by_a_file(no_file):
-    with pytest.raises(OSError, match="[Ii]s a "), atomic(no_file) as file:
+    with pytest.raises(OSError, match=r"[Ii]s a "), atomic(no_file) as file:
         file.write(b"new")
     with pytest.raises(SarcasmError, match=f"^{no_file} is a"):
         formats.save("text", no_file, is_forced=True)
