@@ -13,11 +13,10 @@ pipe could not know (0, or 2 GiB and more) is no promise: the sound then goes on
 from __future__ import annotations
 
 import io
-import math
 import stat
 import struct
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,9 +24,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sarcasm.audio.length import LONGEST_SECONDS, too_long
 from sarcasm.errors import AudioError, UnknownFormatError
 from sarcasm.files import START_BYTES, stand_in
-from sarcasm.resampling import Resampler, resample
+from sarcasm.resampling import Resampler, resample_blocks
 
 SAMPLE_RATE = 16_000
 """Of every waveform past this module, in Hz: vggish_params.py, SAMPLE_RATE."""
@@ -37,8 +37,6 @@ LARGEST_SAMPLE = 2.0**31
 """A floating file may hold the numbers of any integer format unscaled; beyond the largest of them it is damaged."""
 BLOCK_SAMPLES = 2**22
 """Samples, over all channels, that are decoded at a time."""
-MOST_SAMPLES = 2**28
-"""Of a clip whose length is limited, at the rate it has: 1 GiB, an hour at 74 kHz; memory holds them all."""
 OPEN_ENDED_BYTES = 0x7FFF_F000
 """Sizes from here on stand for "not known": SoX writes this one into a pipe, FFmpeg 0xFFFFFFFF."""
 MOST_CHUNKS = 1_000
@@ -60,8 +58,12 @@ class _UnknownFormat(_Fault):
     """It is none that libsndfile knows."""
 
 
+Convert = Callable[[Iterator[NDArray[np.float32]], int], Iterator[NDArray[np.float32]]]
+"""Mono blocks and their rate -> blocks as they are wanted."""
+
+
 def read_waveform(
-    path: Path, resampler: Resampler, clip: str = "", longest_seconds: float = math.inf
+    path: Path, resampler: Resampler, clip: str = "", longest_seconds: float = LONGEST_SECONDS
 ) -> NDArray[np.float32]:
     """Read a clip as a mono waveform at 16 kHz.
 
@@ -78,8 +80,10 @@ def read_waveform(
         AudioError: missing, a folder, not readable, empty, not audio, damaged, truncated, not finite, or of an
             impossible rate. The message names clip, file and cause.
     """
-    samples, sample_rate = read_samples(path, clip, longest_seconds)
-    return _at_16_khz(samples, sample_rate, resampler, _named(path, clip))
+    try:
+        return _read(path, longest_seconds, _at_16_khz(resampler))[0]
+    except _Fault as fault:
+        raise _error(fault, _named(path, clip)) from fault
 
 
 def waveform_of(content: bytes, name: str, resampler: Resampler, longest_seconds: float) -> NDArray[np.float32]:
@@ -99,26 +103,26 @@ def waveform_of(content: bytes, name: str, resampler: Resampler, longest_seconds
         file.write(content)
         file.seek(0)
         try:
-            samples, sample_rate = _decoded(file, len(content), longest_seconds)
+            return _decoded(file, len(content), longest_seconds, _at_16_khz(resampler))[0]
         except _Fault as fault:
             raise _error(fault, name) from fault
-    return _at_16_khz(samples, sample_rate, resampler, name)
 
 
-def read_samples(path: Path, clip: str = "", longest_seconds: float = math.inf) -> tuple[NDArray[np.float32], int]:
+def read_samples(
+    path: Path, clip: str = "", longest_seconds: float = LONGEST_SECONDS
+) -> tuple[NDArray[np.float32], int]:
     """Read a clip at the rate it has: mono samples, and their rate in Hz.
 
     Args:
         path: see `read_waveform`.
         clip: see `read_waveform`.
-        longest_seconds: a clip that lasts longer is refused, before it fills the memory; so is one of more than
-            `MOST_SAMPLES` where there is such a limit.
+        longest_seconds: a clip that lasts longer is refused, before it fills the memory; see `too_long`.
 
     Raises:
         AudioError: see `read_waveform`; `UnknownFormatError` where libsndfile does not know what it is.
     """
     try:
-        return _read(path, longest_seconds)
+        return _read(path, longest_seconds, lambda blocks, _: blocks)
     except _Fault as fault:
         raise _error(fault, _named(path, clip)) from fault
 
@@ -128,21 +132,17 @@ def _error(fault: _Fault, name: str) -> AudioError:
     return kind(f"{name} {fault}")
 
 
-def _at_16_khz(samples: NDArray[np.float32], sample_rate: int, resampler: Resampler, name: str) -> NDArray[np.float32]:
-    waveform = resample(samples, sample_rate, SAMPLE_RATE, resampler).astype(np.float32, copy=False)
-    if not len(waveform):
-        raise AudioError(
-            f"{name} holds {len(samples)} samples at {sample_rate} Hz, less than one at {SAMPLE_RATE} Hz; {AGAIN}"
-        )
-    return waveform
+def _at_16_khz(resampler: Resampler) -> Convert:
+    # Block by block: at the rate of the file, an hour may fill gigabytes.
+    return lambda blocks, sample_rate: resample_blocks(blocks, sample_rate, SAMPLE_RATE, resampler)
 
 
 def _named(path: Path, clip: str) -> str:
     return f"clip {clip}: {path}" if clip else str(path)
 
 
-def _read(path: Path, longest_seconds: float) -> tuple[NDArray[np.float32], int]:
-    """Mono samples at the file's own rate, and that rate."""
+def _read(path: Path, longest_seconds: float, convert: Convert) -> tuple[NDArray[np.float32], int]:
+    """Mono samples as they are wanted, and the file's own rate."""
     try:
         status = path.stat()
         if stat.S_ISDIR(status.st_mode):
@@ -151,7 +151,7 @@ def _read(path: Path, longest_seconds: float) -> tuple[NDArray[np.float32], int]
         if not stat.S_ISREG(status.st_mode):
             raise _Fault("is not a regular file; name an audio file")
         with path.open("rb", buffering=0) as file:
-            return _decoded(file, status.st_size, longest_seconds)
+            return _decoded(file, status.st_size, longest_seconds, convert)
     except (FileNotFoundError, NotADirectoryError):
         raise _Fault("is not there; put the file there, or take the clip out of the labels") from None
     except PermissionError:
@@ -162,7 +162,9 @@ def _read(path: Path, longest_seconds: float) -> tuple[NDArray[np.float32], int]
         ) from error
 
 
-def _decoded(file: io.FileIO, n_bytes: int, longest_seconds: float) -> tuple[NDArray[np.float32], int]:
+def _decoded(
+    file: io.FileIO, n_bytes: int, longest_seconds: float, convert: Convert
+) -> tuple[NDArray[np.float32], int]:
     """The same of an open file."""
     import soundfile
 
@@ -172,7 +174,7 @@ def _decoded(file: io.FileIO, n_bytes: int, longest_seconds: float) -> tuple[NDA
         raise _Fault(fault)
     file.seek(0)
     try:
-        return _decode(file, n_bytes, longest_seconds)
+        return _decode(file, n_bytes, longest_seconds, convert)
     except soundfile.LibsndfileError as error:
         reason = error.error_string.removeprefix("Error : ").rstrip(".")
         if error.code == UNRECOGNISED_FORMAT:
@@ -182,7 +184,7 @@ def _decoded(file: io.FileIO, n_bytes: int, longest_seconds: float) -> tuple[NDA
         raise _Fault(f"cannot be decoded ({reason}); {AGAIN}") from error
 
 
-def _decode(file: io.FileIO, n_bytes: int, longest_seconds: float) -> tuple[NDArray[np.float32], int]:
+def _decode(file: io.FileIO, n_bytes: int, longest_seconds: float, convert: Convert) -> tuple[NDArray[np.float32], int]:
     import soundfile
 
     announced = _announced(file, n_bytes)
@@ -197,31 +199,34 @@ def _decode(file: io.FileIO, n_bytes: int, longest_seconds: float) -> tuple[NDAr
                 f"has a sample rate of {sound.samplerate} Hz, not within {LOWEST_RATE} and {HIGHEST_RATE} Hz:"
                 f" its header is damaged; {AGAIN}"
             )
-        blocks, n_frames, n_most = [], 0, _most_samples(sound.samplerate, longest_seconds)
-        for block in _mono_blocks(sound):
-            blocks.append(block)
-            n_frames += len(block)
-            if n_frames > n_most:
-                raise _Fault(
-                    f"lasts longer than {n_most / sound.samplerate:.0f} s, which is the most that is read of"
-                    f" {sound.samplerate} Hz; cut it into parts"
-                )
+        n_frames = 0
+
+        def counted() -> Iterator[NDArray[np.float32]]:
+            nonlocal n_frames
+            for block in _mono_blocks(sound):
+                n_frames += len(block)
+                promised = sound.frames if sound.frames < 2**62 else 0
+                if fault := too_long(n_frames, sound.samplerate, sound.channels, longest_seconds, promised):
+                    raise _Fault(fault)
+                yield block
+
+        samples = _joined(list(convert(counted(), sound.samplerate)))
         if not n_frames:
             raise _Fault(f"holds no sound, only a header; {AGAIN}")
         _refuse_truncated(file, n_bytes, sound, n_frames, announced)
-        return _joined(blocks, n_frames), sound.samplerate
+        if not len(samples):
+            raise _Fault(
+                f"holds {n_frames} samples at {sound.samplerate} Hz, less than one at {SAMPLE_RATE} Hz; {AGAIN}"
+            )
+        return samples, sound.samplerate
 
 
-def _most_samples(sample_rate: int, longest_seconds: float) -> float:
-    return math.inf if math.isinf(longest_seconds) else min(longest_seconds * sample_rate, MOST_SAMPLES)
-
-
-def _joined(blocks: list[NDArray[np.float32]], n_frames: int) -> NDArray[np.float32]:
+def _joined(blocks: list[NDArray[np.float32]]) -> NDArray[np.float32]:
     """Blocks after one another; each is given back once it is copied, so that memory holds a clip once."""
     if len(blocks) == 1:
         return blocks[0]
-    joined = np.empty(n_frames, np.float32)
-    end = n_frames
+    end = sum(map(len, blocks))
+    joined = np.empty(end, np.float32)
     while blocks:
         block = blocks.pop()
         joined[end - len(block) : end] = block

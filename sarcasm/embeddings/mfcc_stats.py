@@ -26,6 +26,7 @@ class MfccStatistics(Embedding):
     separate_vocals: bool = MISSING
 
     shortest_samples = acoustics.SHORTEST_SAMPLES
+    longest_seconds: ClassVar[float] = acoustics.LONGEST_SECONDS
     piece_seconds = None
     libraries: ClassVar[tuple[str, ...]] = ("librosa", "soxr")
     reads_in_processes = True

@@ -26,7 +26,7 @@ from pathlib import Path
 import numpy as np
 
 from sarcasm import audio
-from sarcasm.audio import SAMPLE_RATE, read_waveform
+from sarcasm.audio import SAMPLE_RATE, padded, read_waveform
 from sarcasm.augmentation import Augmentation, generator_of
 from sarcasm.embeddings.embedding import Embedding, Network, Workers
 from sarcasm.errors import AudioError, WeightsError
@@ -133,13 +133,13 @@ class Task:
         Raises:
             AudioError: it cannot be used, or is not what it was when its hash was taken.
         """
-        waveform = read_waveform(clip.path, self.resampler, clip.id)
+        waveform = read_waveform(clip.path, self.resampler, clip.id, self.embedding.longest_seconds)
         if clip.sha256 is None or sha256(clip.path) != clip.sha256:
             raise AudioError(f"clip {clip.id}: {clip.path} was changed while it was being read; run again")
         generator = generator_of(self.seed, clip.id)
         waveforms = self.augmentation.copies(waveform, generator) if self.augmentation else [waveform]
         shortest = self.embedding.shortest_samples
-        examples = [self.embedding.examples(np.pad(each, (0, max(0, shortest - len(each))))) for each in waveforms]
+        examples = [self.embedding.examples(padded(each, shortest)) for each in waveforms]
         parts = np.array([len(each) for each in examples], np.int64)
         rows = examples[0] if len(examples) == 1 else np.concatenate(examples)
         return Embedded(len(waveform) / SAMPLE_RATE, level_db(waveform), envelope(waveform), parts, rows)

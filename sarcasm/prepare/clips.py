@@ -30,6 +30,8 @@ SHORT_SECONDS = 0.975
 """One example of VGGish (vggish_params.py: 96 frames of 10 ms and the rest of the last window)."""
 LOUDEST_CHANGE_DB, QUIETEST_CHANGE_DB = 3.0, -30.0
 """A denoiser takes away; one that adds level, or leaves a thousandth of the energy, went wrong."""
+LONGEST_SECONDS = 600.0
+"""Of what is denoised: the denoisers hold a clip several times, at up to 48 kHz."""
 DIGITS = 6
 """Of numbers in the manifest."""
 
@@ -106,7 +108,7 @@ class DenoiseClip:
         """
         import soxr
 
-        original, sample_rate = read_samples(self.original)
+        original, sample_rate = read_samples(self.original, longest_seconds=LONGEST_SECONDS)
         source: dict[str, Any] = {
             "file": f"{self.original.parent.name}/{self.original.name}",
             "sha256": sha256(self.original),
@@ -114,7 +116,7 @@ class DenoiseClip:
         samples, rate = original, sample_rate
         if self.video is not None:
             content, source["video_sha256"] = self.video.read()
-            sound = read_sound(content, None, self.speechnorm)
+            sound = read_sound(content, None, self.speechnorm, LONGEST_SECONDS)
             samples, rate = sound.samples, sound.sample_rate
         cleaned = self.denoiser.denoise(samples, rate)
         if len(cleaned) != len(samples) or not np.isfinite(cleaned).all():

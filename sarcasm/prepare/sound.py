@@ -7,7 +7,6 @@ out, because a truncated file is decoded without complaint.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any
@@ -16,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from omegaconf import MISSING
 
+from sarcasm.audio import LONGEST_SECONDS, too_long
 from sarcasm.errors import ConfigError, VideoError
 from sarcasm.files import START_BYTES, stand_in
 from sarcasm.options import option
@@ -76,7 +76,7 @@ class Sound:
 
 
 def read_sound(
-    file: IO[bytes], sample_rate: int | None, speechnorm: str | None = None, longest_seconds: float = math.inf
+    file: IO[bytes], sample_rate: int | None, speechnorm: str | None = None, longest_seconds: float = LONGEST_SECONDS
 ) -> Sound:
     """Take the sound out of a video.
 
@@ -84,7 +84,7 @@ def read_sound(
         file: the video, of any format that FFmpeg knows.
         sample_rate: of the samples, in Hz; None keeps that of the stream.
         speechnorm: see `Extract`.
-        longest_seconds: sound that lasts longer is refused, before it fills the memory.
+        longest_seconds: sound that lasts longer is refused, before it fills the memory; see `too_long`.
 
     Raises:
         VideoError: it cannot be opened, has no sound, or is truncated; worded to follow the clip's name.
@@ -107,12 +107,7 @@ def _read(container: InputContainer, sample_rate: int | None, speechnorm: str | 
     stream = container.streams.audio[0]
     promised, slack = _promised_seconds(container)
     counter, resampler = _Counter(), _Resampler(sample_rate, speechnorm)
-    blocks, n_samples = [], 0
-    for block in resampler.resampled(_frames(container, counter)):
-        blocks.append(block)
-        n_samples += len(block)
-        if n_samples > longest_seconds * resampler.sample_rate:
-            raise VideoError(f"lasts longer than {longest_seconds:.0f} s, which is the most that is read")
+    blocks = list(resampler.resampled(_counted(_frames(container, counter), longest_seconds)))
     samples = np.concatenate(blocks) if blocks else np.zeros(0, np.float32)
     seconds = len(samples) / resampler.sample_rate
     if not len(samples):
@@ -140,6 +135,16 @@ def _promised_seconds(container: InputContainer) -> tuple[float | None, float]:
     if container.duration is not None:
         return container.duration / av.time_base, CONTAINER_SLACK_SECONDS
     return None, 0
+
+
+def _counted(frames: Iterator[Any], longest_seconds: float) -> Iterator[Any]:
+    """The same, until there are too many."""
+    n_samples = 0
+    for frame in frames:
+        n_samples += frame.samples
+        if fault := too_long(n_samples, frame.sample_rate, len(frame.layout.channels), longest_seconds):
+            raise VideoError(fault)
+        yield frame
 
 
 def _frames(container: InputContainer, counter: _Counter) -> Iterator[Any]:
