@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sarcasm.audio.condition import Condition, ConditionMeter
 from sarcasm.audio.length import LONGEST_SECONDS, too_long
 from sarcasm.errors import AudioError, UnknownFormatError
 from sarcasm.files import START_BYTES, stand_in
@@ -63,7 +64,11 @@ Convert = Callable[[Iterator[NDArray[np.float32]], int], Iterator[NDArray[np.flo
 
 
 def read_waveform(
-    path: Path, resampler: Resampler, clip: str = "", longest_seconds: float = LONGEST_SECONDS
+    path: Path,
+    resampler: Resampler,
+    clip: str = "",
+    longest_seconds: float = LONGEST_SECONDS,
+    examine: Callable[[Condition], object] | None = None,
 ) -> NDArray[np.float32]:
     """Read a clip as a mono waveform at 16 kHz.
 
@@ -72,6 +77,7 @@ def read_waveform(
         resampler: how another sample rate is brought to 16 kHz.
         clip: what an error calls the clip; "" names the file only.
         longest_seconds: see `read_samples`.
+        examine: is given what there is to hear of it.
 
     Returns:
         float32 [samples], finite, at least one sample; in [-1, 1] unless a floating file goes beyond.
@@ -81,9 +87,12 @@ def read_waveform(
             impossible rate. The message names clip, file and cause.
     """
     try:
-        return _read(path, longest_seconds, _at_16_khz(resampler))[0]
+        sound = _read(path, longest_seconds, _at_16_khz(resampler))
     except _Fault as fault:
         raise _error(fault, _named(path, clip)) from fault
+    if examine:
+        examine(sound.condition)
+    return sound.samples
 
 
 def waveform_of(content: bytes, name: str, resampler: Resampler, longest_seconds: float) -> NDArray[np.float32]:
@@ -103,7 +112,7 @@ def waveform_of(content: bytes, name: str, resampler: Resampler, longest_seconds
         file.write(content)
         file.seek(0)
         try:
-            return _decoded(file, len(content), longest_seconds, _at_16_khz(resampler))[0]
+            return _decoded(file, len(content), longest_seconds, _at_16_khz(resampler)).samples
         except _Fault as fault:
             raise _error(fault, name) from fault
 
@@ -122,9 +131,39 @@ def read_samples(
         AudioError: see `read_waveform`; `UnknownFormatError` where libsndfile does not know what it is.
     """
     try:
-        return _read(path, longest_seconds, lambda blocks, _: blocks)
+        sound = _read(path, longest_seconds, lambda blocks, _: blocks)
     except _Fault as fault:
         raise _error(fault, _named(path, clip)) from fault
+    return sound.samples, sound.sample_rate
+
+
+def survey(path: Path, look: Callable[[NDArray[np.float32]], object]) -> tuple[int, int, Condition]:
+    """Go through a clip at the rate it has, without holding it.
+
+    Args:
+        path: see `read_waveform`.
+        look: is given one block of mono samples, float32 [samples], after another.
+
+    Returns:
+        How many samples it has, their rate in Hz, and what there is to hear.
+
+    Raises:
+        AudioError: see `read_waveform`; the message names the file.
+    """
+    n_samples = 0
+
+    def looked_at(blocks: Iterator[NDArray[np.float32]], _: int) -> Iterator[NDArray[np.float32]]:
+        nonlocal n_samples
+        for block in blocks:
+            look(block)
+            n_samples += len(block)
+        yield np.zeros(1, np.float32)  # in place of all of them
+
+    try:
+        sound = _read(path, LONGEST_SECONDS, looked_at)
+    except _Fault as fault:
+        raise _error(fault, str(path)) from fault
+    return n_samples, sound.sample_rate, sound.condition
 
 
 def _error(fault: _Fault, name: str) -> AudioError:
@@ -141,8 +180,16 @@ def _named(path: Path, clip: str) -> str:
     return f"clip {clip}: {path}" if clip else str(path)
 
 
-def _read(path: Path, longest_seconds: float, convert: Convert) -> tuple[NDArray[np.float32], int]:
-    """Mono samples as they are wanted, and the file's own rate."""
+@dataclass(frozen=True)
+class _Sound:
+    """What came out of a file: mono samples as they are wanted, the file's own rate, and its condition."""
+
+    samples: NDArray[np.float32]
+    sample_rate: int
+    condition: Condition
+
+
+def _read(path: Path, longest_seconds: float, convert: Convert) -> _Sound:
     try:
         status = path.stat()
         if stat.S_ISDIR(status.st_mode):
@@ -162,9 +209,7 @@ def _read(path: Path, longest_seconds: float, convert: Convert) -> tuple[NDArray
         ) from error
 
 
-def _decoded(
-    file: io.FileIO, n_bytes: int, longest_seconds: float, convert: Convert
-) -> tuple[NDArray[np.float32], int]:
+def _decoded(file: io.FileIO, n_bytes: int, longest_seconds: float, convert: Convert) -> _Sound:
     """The same of an open file."""
     import soundfile
 
@@ -184,7 +229,7 @@ def _decoded(
         raise _Fault(f"cannot be decoded ({reason}); {AGAIN}") from error
 
 
-def _decode(file: io.FileIO, n_bytes: int, longest_seconds: float, convert: Convert) -> tuple[NDArray[np.float32], int]:
+def _decode(file: io.FileIO, n_bytes: int, longest_seconds: float, convert: Convert) -> _Sound:
     import soundfile
 
     announced = _announced(file, n_bytes)
@@ -199,11 +244,11 @@ def _decode(file: io.FileIO, n_bytes: int, longest_seconds: float, convert: Conv
                 f"has a sample rate of {sound.samplerate} Hz, not within {LOWEST_RATE} and {HIGHEST_RATE} Hz:"
                 f" its header is damaged; {AGAIN}"
             )
-        n_frames = 0
+        n_frames, meter = 0, ConditionMeter(sound.samplerate)
 
         def counted() -> Iterator[NDArray[np.float32]]:
             nonlocal n_frames
-            for block in _mono_blocks(sound):
+            for block in _mono_blocks(sound, meter):
                 n_frames += len(block)
                 promised = sound.frames if sound.frames < 2**62 else 0
                 if fault := too_long(n_frames, sound.samplerate, sound.channels, longest_seconds, promised):
@@ -218,7 +263,7 @@ def _decode(file: io.FileIO, n_bytes: int, longest_seconds: float, convert: Conv
             raise _Fault(
                 f"holds {n_frames} samples at {sound.samplerate} Hz, less than one at {SAMPLE_RATE} Hz; {AGAIN}"
             )
-        return samples, sound.samplerate
+        return _Sound(samples, sound.samplerate, meter.condition)
 
 
 def _joined(blocks: list[NDArray[np.float32]]) -> NDArray[np.float32]:
@@ -234,7 +279,7 @@ def _joined(blocks: list[NDArray[np.float32]]) -> NDArray[np.float32]:
     return joined
 
 
-def _mono_blocks(sound: Any) -> Iterator[NDArray[np.float32]]:
+def _mono_blocks(sound: Any, meter: ConditionMeter) -> Iterator[NDArray[np.float32]]:
     # Otherwise soundfile seeks to where it is after each block, which a FLAC of unknown length cannot do.
     sound.seekable = lambda: False
     frames_at_once = max(1, min(sound.frames, BLOCK_SAMPLES // sound.channels))
@@ -249,7 +294,9 @@ def _mono_blocks(sound: Any) -> Iterator[NDArray[np.float32]]:
         if (largest := np.abs(block).max()) > LARGEST_SAMPLE:
             raise _Fault(f"has samples as large as {largest:.3g}, where 1 is full scale: it is damaged; {AGAIN}")
         n_before += len(block)
-        yield block[:, 0] if sound.channels == 1 else block.mean(axis=1, dtype=np.float64).astype(np.float32)
+        average = block[:, 0] if sound.channels == 1 else block.mean(axis=1, dtype=np.float64).astype(np.float32)
+        meter.add(block, average)
+        yield average
 
 
 def _refuse_truncated(file: io.FileIO, n_bytes: int, sound: Any, n_frames: int, announced: _Announced | None) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sarcasm.audio import read_samples
+from sarcasm.audio import SILENT_PEAK, read_samples
 from sarcasm.corpus.provenance import Record
 from sarcasm.corpus.wav import wav_bytes
 from sarcasm.errors import AudioError, DenoiseError, VideoError
@@ -22,8 +22,6 @@ from sarcasm.prepare.denoise import RESAMPLER_QUALITY, Denoiser, fitted
 from sarcasm.prepare.sound import Extract, read_sound
 from sarcasm.prepare.videos import Video
 
-SILENT_PEAK = 1e-3
-"""-60 dB of full scale: below the dither and hum of any recording with somebody speaking."""
 FULL_SCALE = 1 - 2.0**-15
 """The largest 16-bit sample."""
 SHORT_SECONDS = 0.975
