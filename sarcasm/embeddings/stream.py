@@ -143,7 +143,7 @@ class Task:
             AudioError: it cannot be used, or is not what it was when its hash was taken.
         """
         conditions: list[Condition] = []
-        longest_seconds = self.embedding.longest_seconds
+        longest_seconds = min(each.longest_seconds for each in (self.embedding, self.augmentation) if each)
         waveform = read_waveform(clip.path, self.resampler, clip.id, longest_seconds, conditions.append)
         if clip.sha256 is None or sha256(clip.path) != clip.sha256:
             raise AudioError(f"clip {clip.id}: {clip.path} was changed while it was being read; run again")
