@@ -22,7 +22,15 @@ class AudioError(SarcasmError):
 
 
 class UnknownFormatError(AudioError):
-    """A clip of a format that libsndfile does not know; a video, say."""
+    """A file that neither libsndfile nor FFmpeg makes sound of.
+
+    Attributes:
+        reason: what is wrong with it, worded to follow "it".
+    """
+
+    def __init__(self, message: str, reason: str) -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 class PackageError(SarcasmError):

@@ -103,7 +103,7 @@ def test_other_rates_are_brought_to_16_khz_after_averaging(
 
 
 def test_a_clip_of_many_blocks_is_read_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sarcasm.audio.read.BLOCK_SAMPLES", 1_000)
+    monkeypatch.setattr("sarcasm.audio.libsndfile.BLOCK_SAMPLES", 1_000)
     path = written(tmp_path / "clip.flac", encoded(np.stack([tone(), tone()], axis=1), format_="FLAC"))
     assert_array_equal(read_waveform(path, REFERENCE), tone().astype(np.float32))
 

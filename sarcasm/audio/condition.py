@@ -77,7 +77,7 @@ class ConditionMeter:
         self._window = max(1, round(WINDOW_SECONDS * sample_rate))
         self._sample_rate = sample_rate
         self._lowest, self._highest = np.inf, -np.inf
-        self._rest: NDArray[np.float32] | None = None
+        self._held: list[NDArray[np.float32]] = []
         self._powers: list[NDArray[np.float64]] = []
         """[windows, 3]: what the channels have, what is left of it, and the length in seconds."""
 
@@ -87,29 +87,41 @@ class ConditionMeter:
         self._highest = max(self._highest, float(average.max()))
         if block.shape[1] == 1:
             return
-        whole = block if self._rest is None else np.concatenate([self._rest, block])
+        self._held.append(block)
+        if sum(each.size for each in self._held) >= MEASURED_SAMPLES:
+            self._measure_held()
+
+    def _measure_held(self) -> None:
+        """Measure the windows that are whole."""
+        whole = np.concatenate(self._held)
         n_whole = len(whole) - len(whole) % self._window
         windows = whole[:n_whole].reshape(-1, self._window, whole.shape[1])
         at_once = max(1, MEASURED_SAMPLES // (self._window * whole.shape[1]))
         for start in range(0, len(windows), at_once):
             self._measure(windows[start : start + at_once])
-        self._rest = whole[n_whole:].copy()
+        self._held = [whole[n_whole:].copy()]
 
     def _measure(self, windows: NDArray[np.float32]) -> None:
         """Take windows, float32 [n, samples, channels]."""
+        # What is not finite is refused elsewhere.
+        with np.errstate(invalid="ignore", over="ignore"):
+            self._powers.append(self._power(windows))
+
+    def _power(self, windows: NDArray[np.float32]) -> NDArray[np.float64]:
         channels = windows.astype(np.float64)
         channels -= channels.mean(axis=1, keepdims=True)
         before = np.square(channels).mean(axis=(1, 2))
         after = np.square(channels.mean(axis=2)).mean(axis=1) * windows.shape[2]
         seconds = np.full(len(windows), windows.shape[1] / self._sample_rate)
-        self._powers.append(np.stack([before, after, seconds], axis=1))
+        return np.stack([before, after, seconds], axis=1)
 
     @property
     def condition(self) -> Condition:
         """Of all blocks so far, of which there is one at least."""
-        if self._rest is not None and len(self._rest):
-            self._measure(self._rest[np.newaxis])
-            self._rest = self._rest[:0]
+        if self._held:
+            self._measure_held()
+            if len(rest := self._held.pop()):
+                self._measure(rest[np.newaxis])
         peak = (self._highest - self._lowest) / 2
         if not self._powers:
             return Condition(peak)

@@ -52,7 +52,7 @@ MODULES = (
     "sarcasm.embeddings.stream",
 )
 """Whose code stands between any clip and its embeddings."""
-DECODERS = ("soundfile", "soxr")
+DECODERS = ("av", "soundfile", "soxr")
 """Distributions that do."""
 HEAD = np.dtype(
     [

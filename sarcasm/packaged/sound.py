@@ -1,20 +1,18 @@
 """A clip that somebody brings -> a waveform at 16 kHz, whatever it is: audio, a video, or neither.
 
-Audio is read as training reads it. What libsndfile does not know is given to FFmpeg's libraries, which take the sound
-out at 16 kHz as `sarcasm prepare` does. Either way a clip that lasts too long is refused before it fills the memory.
+It is read as training reads it; a clip that lasts too long is refused before it fills the memory.
 """
 
 from __future__ import annotations
 
-import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 
-from sarcasm.audio import SAMPLE_RATE, read_waveform, waveform_of
-from sarcasm.errors import AudioError, UnknownFormatError, VideoError
-from sarcasm.prepare.sound import read_sound
+from sarcasm.audio import read_waveform, waveform_of
+from sarcasm.errors import AudioError, UnknownFormatError
 from sarcasm.resampling import Resampler
 
 
@@ -32,11 +30,8 @@ def read_clip(path: Path, resampler: Resampler, longest_seconds: float) -> np.nd
     Raises:
         AudioError: it cannot be used; the message names it.
     """
-    try:
+    with _either(str(path)):
         return read_waveform(path, resampler, longest_seconds=longest_seconds)
-    except UnknownFormatError:
-        with path.open("rb") as file:
-            return _sound_of(file, str(path), longest_seconds)
 
 
 def read_content(content: bytes, name: str, resampler: Resampler, longest_seconds: float) -> np.ndarray:
@@ -48,14 +43,16 @@ def read_content(content: bytes, name: str, resampler: Resampler, longest_second
         resampler: as above.
         longest_seconds: as above.
     """
-    try:
+    with _either(name):
         return waveform_of(content, name, resampler, longest_seconds)
-    except UnknownFormatError:
-        return _sound_of(io.BytesIO(content), name, longest_seconds)
 
 
-def _sound_of(file: IO[bytes], name: str, longest_seconds: float) -> np.ndarray:
+@contextmanager
+def _either(name: str) -> Iterator[None]:
+    """Who brings a clip may bring a video as well."""
     try:
-        return read_sound(file, SAMPLE_RATE, longest_seconds=longest_seconds).samples
-    except VideoError as error:
-        raise AudioError(f"{name} is neither audio nor a video with sound that can be read: it {error}") from error
+        yield
+    except UnknownFormatError as error:
+        raise AudioError(
+            f"{name} is neither audio nor a video with sound that can be read: it {error.reason}"
+        ) from error

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from sarcasm import console
 from sarcasm.arguments import Parser, add_model, model_folder, store_options
+from sarcasm.audio import lenient
 from sarcasm.errors import AudioError, ConfigError
 from sarcasm.predict.clips import find_clips
 
@@ -57,11 +58,13 @@ def _predict(parsed: argparse.Namespace) -> int:
     with model_folder(parsed, tracking) as folder, Package.load(folder) as package:
         console.say_cautions(package.description.cautions)
         said: list[tuple[Path, Prediction]] = []
+        lacking: dict[Path, list[str]] = {}
         failed = [(word, f"{word}: there is no such clip") for word in nothing]
         with console.track("predicting") if len(clips) > FEW_CLIPS else nullcontext(iter) as track:
             for path in track(clips):
                 try:
-                    waveform = package.read(path)
+                    with lenient() as lacking[path]:
+                        waveform = package.read(path)
                     prediction = package.predict(waveform)
                 except AudioError as error:
                     failed.append((str(path), str(error)))
@@ -70,10 +73,11 @@ def _predict(parsed: argparse.Namespace) -> int:
                 if parsed.plot:
                     _draw(parsed.plot, path, waveform, prediction, package.description)
         description = package.description
+    console.say_cautions([each for path, _ in said for each in lacking[path]])
     for _, reason in failed:
         console.print_error(reason)
     if parsed.json:
-        print(json.dumps(_as_json(description, said, failed), indent=2))  # noqa: T201
+        print(json.dumps(_as_json(description, said, lacking, failed), indent=2))  # noqa: T201
     elif said:
         say_predictions(description, said)
     return console.FAILED if failed else console.DONE
@@ -93,7 +97,10 @@ def _draw(folder: Path, path: Path, waveform: np.ndarray, prediction: Prediction
 
 
 def _as_json(
-    description: Description, said: list[tuple[Path, Prediction]], failed: list[tuple[str, str]]
+    description: Description,
+    said: list[tuple[Path, Prediction]],
+    lacking: dict[Path, list[str]],
+    failed: list[tuple[str, str]],
 ) -> dict[str, Any]:
     model = {
         name: getattr(description, name)
@@ -101,6 +108,6 @@ def _as_json(
     }
     return {
         "model": model | {"decision": description.decision.value},
-        "clips": [{"clip": str(path), **asdict(prediction)} for path, prediction in said],
+        "clips": [{"clip": str(path), **asdict(prediction), "warnings": lacking[path]} for path, prediction in said],
         "failed": [{"clip": clip, "error": reason} for clip, reason in failed],
     }

@@ -69,7 +69,8 @@ class ExtractClip:
             "promised_seconds": None if sound.promised_seconds is None else round(sound.promised_seconds, DIGITS),
             "damaged_packets": sound.damaged_packets,
         }
-        warnings = [f"{sound.damaged_packets} damaged packets left out"] if sound.damaged_packets else []
+        warnings = [sound.loss] if sound.loss else []
+        warnings += sound.condition.faults if sound.condition.cancels_out else []
         return _write(
             self, sound.samples, sound.sample_rate, source, _pyav(), extract_parameters(self.extract), facts, warnings
         )

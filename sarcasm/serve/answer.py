@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from sarcasm.audio import SAMPLE_RATE, padded
+from sarcasm.audio import SAMPLE_RATE, lenient, padded
 from sarcasm.embeddings import Embedding, overview
 from sarcasm.errors import AudioError
 from sarcasm.packaged import Prediction
@@ -39,7 +39,8 @@ def answer(model: Model, content: bytes, name: str, *, with_picture: bool) -> di
     Raises:
         AudioError: it cannot be used; the message names it.
     """
-    waveform = model.read_content(content, name)
+    with lenient() as lacking:
+        waveform = model.read_content(content, name)
     said = model.predict(waveform)
     found = {
         "label": said.label, "probability": round(said.probability, 6), "threshold": round(said.threshold, 6),
@@ -49,6 +50,8 @@ def answer(model: Model, content: bytes, name: str, *, with_picture: bool) -> di
             for piece in said.pieces
         ],
     }  # fmt: skip
+    if lacking:
+        found["warnings"] = lacking
     return found | _picture(waveform) if with_picture else found
 
 

@@ -264,6 +264,7 @@ function detail(clip) {
   $("detail").replaceChildren(
     make("h3", { id: "chosen", text: clip.name }),
     make("p", { class: "verdict" }, make("b", { text: verdict(clip) })),
+    ...(clip.warnings || []).map((text) => make("p", { class: "warning", text: `Warning: ${text}.` })),
     make("p", {
       class: "facts",
       text:

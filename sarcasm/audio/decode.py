@@ -1,0 +1,199 @@
+"""An open file -> its sound, by the decoder that knows it best, measured by what the file promises.
+
+libsndfile comes first, and what it reads, it reads to the bit. What it does not know, or knows by half, goes to FFmpeg.
+"""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+
+from sarcasm.audio import ffmpeg, libsndfile, mpeg, ogg
+from sarcasm.audio.faults import AGAIN, Fault, UnknownFormat
+from sarcasm.audio.libsndfile import CannotDecode, CannotOpen, Convert, Overwritten, Part, Sound
+from sarcasm.audio.sizes import announced, plain_header
+from sarcasm.files import START_BYTES, stand_in
+
+FLAC_TOTAL_PLACE = 21
+"""Of the number of samples in the header, 36 bits behind 4 others (RFC 9639, section 8.2)."""
+MP3_SLACK_FRAMES = 2
+"""Encoders do not agree on how they count their delay."""
+OGG_SLACK_SECONDS = 0.001
+"""Granule positions may be of another rate than the samples."""
+
+
+@dataclass(frozen=True)
+class Decoding:
+    """How an open file is decoded.
+
+    Attributes:
+        file: at its beginning.
+        n_bytes: its size.
+        longest_seconds: a clip that lasts longer is refused, before it fills the memory.
+        convert: what is made of blocks of samples as they come.
+        video_rate: that the sound of a video is brought to by FFmpeg, in Hz; None leaves it at its own.
+    """
+
+    file: io.FileIO
+    n_bytes: int
+    longest_seconds: float
+    convert: Convert
+    video_rate: int | None
+
+    def sound(self) -> Sound:
+        """All that the file holds.
+
+        Raises:
+            UnknownFormat: neither library makes sound of it.
+            Fault: it is empty, damaged, truncated or too long.
+        """
+        if not self.n_bytes:
+            raise Fault(f"is empty (0 bytes); {AGAIN}")
+        start = self.file.read(START_BYTES)
+        if fault := stand_in(start):
+            raise Fault(fault)
+        head = start[:4]
+        if head == b"OggS":
+            return self._of_pages()
+        if head == b"fLaC":
+            return self._of_flac()
+        # A sync word; libsndfile would search for frames behind one that begins none.
+        is_frame = len(head) == 4 and int.from_bytes(head[:2], "big") >= 0xFFE0
+        if (is_frame or head.startswith(b"ID3")) and (frames := self._frames(0, self.n_bytes)):
+            return self._of_frames(frames)
+        return self._by_ffmpeg(None) if is_frame else self._of_samples()
+
+    def _of_samples(self) -> Sound:
+        """Formats of libsndfile that count bytes, or nothing; and what it does not know."""
+        self.file.seek(0)
+        size = announced(self.file, self.n_bytes)
+        if size is not None and size.is_short:
+            raise Fault(
+                f"is truncated: {max(0, size.n_there)} of the {size.n_promised} bytes of sound that its header promises"
+                f" are there; {AGAIN}"
+            )
+        self.file.seek(0)
+        # By number, not by name: soundfile would take x.raw for headerless samples, whatever it holds.
+        is_unset = size is not None and size.is_unset
+        source = Overwritten(self.file, *size.mended) if size is not None and is_unset else self.file.fileno()
+        try:
+            with libsndfile.opened(source) as sound:
+                if size is None or not (sound.format.startswith("WAV") and sound.subtype.startswith("MPEG_LAYER")):
+                    return libsndfile.read(sound, self.longest_seconds, self.convert)
+        except CannotOpen as fault:
+            if size is not None and (head := plain_header(self.file, size)):
+                with libsndfile.opened(Part(self.file, size.start, size.end, head)) as sound:
+                    return libsndfile.read(sound, self.longest_seconds, self.convert)
+            return self._by_ffmpeg(fault)
+        frames = self._frames(size.start, size.end)
+        return self._of_frames(frames) if frames else self._by_ffmpeg(None)
+
+    def _of_flac(self) -> Sound:
+        """All that the header counts, and nothing behind that."""
+        self.file.seek(FLAC_TOTAL_PLACE)
+        first, *rest = self.file.read(5).ljust(5, b"\0")
+        n_promised = (first & 0xF) << 32 | int.from_bytes(rest, "big")
+        self.file.seek(0)
+        # libsndfile stops at that number, and says nothing of what is behind a wrong one.
+        source = Overwritten(self.file, FLAC_TOTAL_PLACE, bytes((first & 0xF0, 0, 0, 0, 0)))
+        try:
+            with libsndfile.opened(source) as sound:
+                n_expected = n_promised or None
+                return libsndfile.read(sound, self.longest_seconds, self.convert, n_expected, is_all=n_promised > 0)
+        except CannotOpen as fault:
+            return self._by_ffmpeg(fault)
+
+    def _frames(self, start: int, end: int) -> mpeg.Frames | None:
+        return mpeg.survey(self._buffered(), start, end)
+
+    def _of_frames(self, frames: mpeg.Frames) -> Sound:
+        """MPEG frames: those that are counted where that is what there is, or else all of them."""
+        n_there = frames.n_frames * frames.n_samples
+        if frames.is_truncated and frames.n_promised is not None:
+            n_promised = frames.n_promised * frames.n_samples - frames.n_trimmed
+            raise Fault(
+                f"is {'damaged' if frames.n_gaps else 'truncated'}: {min(n_there, n_promised - 1)} of the {n_promised}"
+                f" samples that its header promises are there; {AGAIN}"
+            )
+        if frames.n_gaps:
+            before, there = (n * frames.n_samples / frames.sample_rate for n in (frames.first_gap, frames.n_frames))
+            raise Fault(
+                f"is damaged: after {before:.2f} s something else stands where a frame of sound should, and"
+                f" {there:.2f} s are left; {AGAIN}"
+            )
+        slack = MP3_SLACK_FRAMES * frames.n_samples
+        try:
+            if not frames.goes_on:
+                with libsndfile.opened(Part(self.file, frames.head, frames.end)) as sound:
+                    # It passes over a count that it does not trust, and guesses.
+                    if sound.frames + slack >= n_there - frames.n_trimmed:
+                        return libsndfile.read(sound, self.longest_seconds, self.convert, slack=slack)
+            with libsndfile.opened(Part(self.file, frames.start, frames.end, is_endless=True)) as sound:
+                return libsndfile.read(sound, self.longest_seconds, self.convert, n_there, slack)
+        except CannotOpen as fault:
+            raise Fault(f"cannot be decoded ({fault}); {AGAIN}") from fault
+
+    def _of_pages(self) -> Sound:
+        """An Ogg file."""
+        pages = ogg.survey(self._buffered(), self.n_bytes)
+        if n_lost := pages.n_damaged + pages.n_missing:
+            raise Fault(
+                f"is damaged: {n_lost} of its {pages.n_pages + n_lost} pages are damaged or missing, and up to"
+                f" {pages.lost_seconds:.2f} of its {pages.seconds:.2f} s with them; {AGAIN}"
+            )
+        if pages.is_cut:
+            raise Fault(f"is truncated: it stops before its last page; {AGAIN}")
+        # libsndfile knows neither pictures nor files that were put after one another.
+        if pages.has_picture or len(pages.streams) > 1:
+            sound = self._by_ffmpeg(None)
+        else:
+            self.file.seek(0)
+            # It takes an Opus for malformed that has no end mark.
+            mark = pages.mark
+            source = Overwritten(self.file, *mark) if mark is not None else self.file.fileno()
+            try:
+                with libsndfile.opened(source) as opened:
+                    sound = libsndfile.read(opened, self.longest_seconds, self.convert, 0)
+            except (CannotOpen, CannotDecode) as fault:
+                sound = self._by_ffmpeg(fault)
+        n_promised = int(pages.seconds * sound.sample_rate)
+        if sound.n_frames < n_promised - OGG_SLACK_SECONDS * sound.sample_rate:
+            raise Fault(
+                f"is damaged: {sound.n_frames} of the {n_promised} samples that its pages count are there; {AGAIN}"
+            )
+        return sound
+
+    def _by_ffmpeg(self, fault: Fault | None) -> Sound:
+        """What libsndfile does not know, or did not open or decode for a fault."""
+        self.file.seek(0)
+        try:
+            track = ffmpeg.read_sound(
+                _Nameless(self.file), None, self.video_rate,
+                longest_seconds=self.longest_seconds, convert=self.convert,
+            )  # fmt: skip
+        except UnknownFormat as unknown:
+            if isinstance(fault, CannotDecode):
+                raise fault from unknown
+            if isinstance(fault, CannotOpen) and fault.is_known:
+                raise Fault(f"cannot be decoded ({fault}); {AGAIN}") from unknown
+            reason = fault or "Format not recognised"
+            raise UnknownFormat(
+                f"is not audio that libsndfile knows ({reason}); convert it to WAV, with ffmpeg say", str(unknown)
+            ) from unknown
+        except Fault as lacking:
+            raise Fault(f"{lacking}{'' if ';' in str(lacking) else f'; {AGAIN}'}") from lacking
+        if track.loss and not track.is_video:
+            raise Fault(f"is damaged: {track.loss}; {AGAIN}")
+        return Sound(track.samples, track.sample_rate, track.n_frames, track.condition, track.loss)
+
+    def _buffered(self) -> io.BufferedReader:
+        """The same file, for many small steps."""
+        return io.BufferedReader(io.FileIO(self.file.fileno(), closefd=False))
+
+
+class _Nameless(io.FileIO):
+    """A file that PyAV takes: it wants a name in words."""
+
+    def __init__(self, file: io.FileIO) -> None:
+        super().__init__(file.fileno(), closefd=False)
+        self.name = ""
