@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 import soundfile
@@ -11,15 +13,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sarcasm import report
-from sarcasm.audio import Condition, read_waveform
+from sarcasm.audio import Condition, lenient, read_waveform
 from sarcasm.audio.condition import ConditionMeter
 from sarcasm.corpus import Corpus
+from sarcasm.prepare.clips import ExtractClip
+from sarcasm.prepare.sound import Extract, read_sound
+from sarcasm.prepare.videos import Video
 from sarcasm.resampling import Resampler
 from sarcasm.splits import Audit, AuditPolicy
 from tests.conftest import make_table
 from tests.video_fixtures import voice
 
 RATE = 16_000
+EXTRACT = Extract("own", RATE, None)
 SOUND = voice(4.0, RATE, 1)
 OTHER = voice(4.0, RATE, 2)
 NOISE = np.random.default_rng(0).normal(0, 0.01, (len(SOUND), 2)).astype(np.float32)
@@ -121,4 +127,56 @@ def test_a_run_says_so_of_its_clips():
         "2 clips have channels that cancel out (opposite phase), so that their average, which is what is used, loses the"
         " sound (turn one channel's sign, or keep one channel alone): 1_002 (in 2.0 of 2.0 s), 1_003 (in 3.0 of 3.0 s).",
         "1 clip is silent: 1_001.",
+    ]
+
+
+def stereo_video(path: Path, left: np.ndarray, right: np.ndarray, format_: str = "s16") -> Path:
+    """A Matroska file whose sound is stereo, with samples of that format."""
+    samples = np.stack([left, right], axis=1)
+    whole = samples.astype(np.float32) if format_ == "flt" else np.round(samples * 2**15).astype(np.int16)
+    with av.open(path, "w", format="matroska") as container:
+        stream = container.add_stream({"flt": "pcm_f32le", "s16": "pcm_s16le"}[format_], rate=RATE, layout="stereo")
+        for start in range(0, len(whole), 1_024):
+            part = whole[start : start + 1_024]
+            frame = av.AudioFrame.from_ndarray(part.reshape(1, -1), format=format_, layout="stereo")
+            frame.sample_rate, frame.pts = RATE, start
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return path
+
+
+@pytest.mark.parametrize("format_", ["s16", "flt"])
+def test_what_ffmpeg_reads_is_measured_like_the_rest(tmp_path, format_):
+    for right, cancels in ((-SOUND, True), (SOUND, False)):
+        path = stereo_video(tmp_path / "clip.mkv", SOUND, right, format_)
+        with path.open("rb") as file:
+            found = read_sound(file, RATE).condition
+        expected = condition(SOUND, right)
+        assert found.cancels_out == cancels
+        assert found.heard_seconds == pytest.approx(expected.heard_seconds, abs=0.11)
+        assert found.peak == pytest.approx(expected.peak, abs=1e-3)
+
+
+def test_whoever_brings_a_clip_is_told(tmp_path):
+    soundfile.write(tmp_path / "opposite.flac", np.stack([SOUND, -SOUND], axis=1), RATE)
+    soundfile.write(tmp_path / "silent.wav", np.zeros(RATE), RATE)
+    soundfile.write(tmp_path / "good.wav", SOUND, RATE)
+    with lenient() as told:
+        for name in ("opposite.flac", "silent.wav", "good.wav"):
+            read_waveform(tmp_path / name, Resampler.soxr)
+    found = condition(SOUND, -SOUND)
+    assert told == [
+        f"{tmp_path / 'opposite.flac'} has channels that cancel out (opposite phase) in {found.cancelled_seconds:.1f} of"
+        f" the {found.heard_seconds:.1f} s in which it is heard: their average, which is used, loses that",
+        f"{tmp_path / 'silent.wav'} is silent",
+    ]
+
+
+def test_a_clip_made_of_a_video_whose_channels_cancel_out_is_recorded_so(tmp_path):
+    video = stereo_video(tmp_path / "clip.mkv", SOUND, -SOUND)
+    work = ExtractClip("1_60", tmp_path / "1_60.wav", Video(video, "", video.stat().st_size, None), None, EXTRACT)
+    warnings = work.make().warnings
+    assert [each.partition(" in ")[0] for each in warnings] == [
+        "has channels that cancel out (opposite phase)",
+        "silent",
     ]
