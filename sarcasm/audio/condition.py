@@ -79,7 +79,7 @@ class ConditionMeter:
         self._lowest, self._highest = np.inf, -np.inf
         self._held: list[NDArray[np.float32]] = []
         self._powers: list[NDArray[np.float64]] = []
-        """[windows, 3]: what the channels have, what is left of it, and the length in seconds."""
+        """[windows, 3]: what the channels have, what is left of it times their number, and the length in seconds."""
 
     def add(self, block: NDArray[np.float32], average: NDArray[np.float32]) -> None:
         """Take the next block: float32 [frames, channels], at least one frame; and the average, float32 [frames]."""
@@ -108,11 +108,12 @@ class ConditionMeter:
             self._powers.append(self._power(windows))
 
     def _power(self, windows: NDArray[np.float32]) -> NDArray[np.float64]:
-        channels = windows.astype(np.float64)
-        channels -= channels.mean(axis=1, keepdims=True)
-        before = np.square(channels).mean(axis=(1, 2))
-        after = np.square(channels.mean(axis=2)).mean(axis=1) * windows.shape[2]
-        seconds = np.full(len(windows), windows.shape[1] / self._sample_rate)
+        # Channels first: sums run along what lies together.
+        channels = np.ascontiguousarray(np.moveaxis(windows, 2, 0), np.float64)
+        n_channels, _, n_samples = channels.shape
+        before = _variance(channels).mean(axis=0)
+        after = _variance(channels.sum(axis=0)) / n_channels
+        seconds = np.full(len(windows), n_samples / self._sample_rate)
         return np.stack([before, after, seconds], axis=1)
 
     @property
@@ -129,3 +130,9 @@ class ConditionMeter:
         is_heard = before >= max(SILENT_PEAK**2 / 2, HEARD_SHARE * before.max())
         cancels = is_heard & (after < LEFT_SHARE * before)
         return Condition(peak, float(seconds[is_heard].sum()), float(seconds[cancels].sum()))
+
+
+def _variance(samples: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Along the last axis."""
+    n_samples = samples.shape[-1]
+    return np.einsum("...s,...s->...", samples, samples) / n_samples - (samples.sum(axis=-1) / n_samples) ** 2
