@@ -189,9 +189,10 @@ def _mono_blocks(sound: Any, n_expected: int, meter: ConditionMeter, *, is_all: 
             return
         refuse_impossible(block, n_before, sound.samplerate)
         n_before += len(block)
-        # Added up in float64; `mean` does the same in three times the time.
-        total = np.einsum("sc->s", block, dtype=np.float64)
-        average = block[:, 0] if sound.channels == 1 else (total / sound.channels).astype(np.float32)
+        average = block[:, 0]
+        if sound.channels > 1:
+            # `mean` does the same in three times the time.
+            average = (np.einsum("sc->s", block, dtype=np.float64) / sound.channels).astype(np.float32)
         meter.add(block, average)
         yield average
 
