@@ -77,9 +77,9 @@ class ConditionMeter:
         self._window = max(1, round(WINDOW_SECONDS * sample_rate))
         self._sample_rate = sample_rate
         self._lowest, self._highest = np.inf, -np.inf
-        self._rest: NDArray[np.float32] | None = None
+        self._held: list[NDArray[np.float32]] = []
         self._powers: list[NDArray[np.float64]] = []
-        """[windows, 3]: what the channels have, what is left of it, and the length in seconds."""
+        """[windows, 3]: what the channels have, what is left of it times their number, and the length in seconds."""
 
     def add(self, block: NDArray[np.float32], average: NDArray[np.float32]) -> None:
         """Take the next block: float32 [frames, channels], at least one frame; and the average, float32 [frames]."""
@@ -87,29 +87,42 @@ class ConditionMeter:
         self._highest = max(self._highest, float(average.max()))
         if block.shape[1] == 1:
             return
-        whole = block if self._rest is None else np.concatenate([self._rest, block])
+        self._held.append(block)
+        if sum(each.size for each in self._held) >= MEASURED_SAMPLES:
+            self._measure_held()
+
+    def _measure_held(self) -> None:
+        """Measure the windows that are whole."""
+        whole = np.concatenate(self._held)
         n_whole = len(whole) - len(whole) % self._window
         windows = whole[:n_whole].reshape(-1, self._window, whole.shape[1])
         at_once = max(1, MEASURED_SAMPLES // (self._window * whole.shape[1]))
         for start in range(0, len(windows), at_once):
             self._measure(windows[start : start + at_once])
-        self._rest = whole[n_whole:].copy()
+        self._held = [whole[n_whole:].copy()]
 
     def _measure(self, windows: NDArray[np.float32]) -> None:
         """Take windows, float32 [n, samples, channels]."""
-        channels = windows.astype(np.float64)
-        channels -= channels.mean(axis=1, keepdims=True)
-        before = np.square(channels).mean(axis=(1, 2))
-        after = np.square(channels.mean(axis=2)).mean(axis=1) * windows.shape[2]
-        seconds = np.full(len(windows), windows.shape[1] / self._sample_rate)
-        self._powers.append(np.stack([before, after, seconds], axis=1))
+        # What is not finite is refused elsewhere.
+        with np.errstate(invalid="ignore", over="ignore"):
+            self._powers.append(self._power(windows))
+
+    def _power(self, windows: NDArray[np.float32]) -> NDArray[np.float64]:
+        # Channels first: sums run along what lies together.
+        channels = np.ascontiguousarray(np.moveaxis(windows, 2, 0), np.float64)
+        n_channels, _, n_samples = channels.shape
+        before = _variance(channels).mean(axis=0)
+        after = _variance(channels.sum(axis=0)) / n_channels
+        seconds = np.full(len(windows), n_samples / self._sample_rate)
+        return np.stack([before, after, seconds], axis=1)
 
     @property
     def condition(self) -> Condition:
         """Of all blocks so far, of which there is one at least."""
-        if self._rest is not None and len(self._rest):
-            self._measure(self._rest[np.newaxis])
-            self._rest = self._rest[:0]
+        if self._held:
+            self._measure_held()
+            if len(rest := self._held.pop()):
+                self._measure(rest[np.newaxis])
         peak = (self._highest - self._lowest) / 2
         if not self._powers:
             return Condition(peak)
@@ -117,3 +130,9 @@ class ConditionMeter:
         is_heard = before >= max(SILENT_PEAK**2 / 2, HEARD_SHARE * before.max())
         cancels = is_heard & (after < LEFT_SHARE * before)
         return Condition(peak, float(seconds[is_heard].sum()), float(seconds[cancels].sum()))
+
+
+def _variance(samples: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Along the last axis."""
+    n_samples = samples.shape[-1]
+    return np.einsum("...s,...s->...", samples, samples) / n_samples - (samples.sum(axis=-1) / n_samples) ** 2
