@@ -37,6 +37,8 @@ KINDS = {
 """What a path may lead to that is no regular file."""
 START_BYTES = 1024
 """Of a file, that tell what it is: a Git LFS pointer is shorter, by its specification."""
+NOT_THE_FILE = "not the file: "
+"""Stands in what is said of a pointer or a page, before what to do."""
 LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 """https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md"""
 ANNEX_POINTER = b"/annex/objects/"
@@ -71,15 +73,15 @@ def stand_in(start: bytes) -> str | None:
     """
     start = start[:START_BYTES]
     if start.startswith(LFS_POINTER):
-        return "is a Git LFS pointer, not the file: git lfs pull fetches it"
+        return f"is a Git LFS pointer, {NOT_THE_FILE}git lfs pull fetches it"
     if start.startswith(ANNEX_POINTER):
-        return "is a git-annex pointer, not the file: git annex get fetches it"
+        return f"is a git-annex pointer, {NOT_THE_FILE}git annex get fetches it"
     # As ASCII, whether it was saved as UTF-8 or UTF-16.
     text = start.removeprefix(b"\xef\xbb\xbf").removeprefix(b"\xff\xfe").removeprefix(b"\xfe\xff").replace(b"\0", b"")
     if WEB_PAGE.match(text):
-        return "is a web page, not the file: download it again, with a browser if the site wants a login"
+        return f"is a web page, {NOT_THE_FILE}download it again, with a browser if the site wants a login"
     if text.lstrip().startswith(b"<?xml"):
-        return "is an XML document, such as a server sends in place of a file that it refuses: download it again"
+        return f"is an XML document, as servers send where they refuse, {NOT_THE_FILE}download it again"
     return None
 
 

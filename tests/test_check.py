@@ -196,6 +196,13 @@ def test_a_clip_that_is_silent_in_its_source_is_noted_and_not_to_be_made_again(f
     assert found(folder)["clips"].state is State.ok
 
 
+def test_a_pointer_in_place_of_a_clip_is_called_that(folder):
+    (folder / "audio" / "1_60.wav").write_bytes(b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n")
+    finding = found(folder)["unreadable clips"]
+    assert finding.detail == "is a Git LFS pointer, not the file: git lfs pull fetches it"
+    assert not finding.fix
+
+
 def test_channels_that_cancel_out_are_told_from_silence_and_from_damage(folder):
     whole, part = (voice(SECONDS, 16_000, number) for number in (0, 1))
     flipped = np.where(np.arange(len(part)) < 9_600, -part, part)

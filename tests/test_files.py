@@ -53,7 +53,7 @@ def test_pointers_and_error_documents_are_called_what_they_are():
         "is a git-annex pointer, not the file: git annex get fetches it"
     )
     assert stand_in(b'<?xml version="1.0"?><Error><Code>AccessDenied</Code></Error>') == (
-        "is an XML document, such as a server sends in place of a file that it refuses: download it again"
+        "is an XML document, as servers send where they refuse, not the file: download it again"
     )
 
 

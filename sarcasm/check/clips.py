@@ -19,6 +19,7 @@ from sarcasm.corpus import Corpus, Dataset, Utterance
 from sarcasm.corpus.dataset import MOST_LISTED
 from sarcasm.corpus.provenance import MANIFEST, Record, read_records
 from sarcasm.errors import AudioError, CorpusError
+from sarcasm.files import NOT_THE_FILE
 
 READING_THREADS = 2
 SHORT_SECONDS = 0.975
@@ -145,7 +146,8 @@ def _of_files(dataset: Dataset, corpus: Corpus) -> Iterator[Finding]:
 def _of_sound(dataset: Dataset, corpus: Corpus, heard: Mapping[str, _Heard]) -> Iterator[Finding]:
     paths = {utterance.id: utterance.path for utterance in corpus.utterances}
     for reason, ids in _by_reason(heard).items():
-        yield Finding(dataset.name, "unreadable clips", State.broken, reason, _remake(paths, ids), ids)
+        fix = "" if NOT_THE_FILE in reason else _remake(paths, ids)
+        yield Finding(dataset.name, "unreadable clips", State.broken, reason, fix, ids)
     sound = {id_: each for id_, each in heard.items() if not each.fault}
     kinds = {
         ("silent clips", State.broken, f"nothing above {20 * np.log10(SILENT_PEAK):.0f} dB of full scale"): [
