@@ -19,6 +19,7 @@ from sarcasm.tracking.runtime import load_mlflow
 from tests.package_fixtures import PackagedRun, fits_of, record_run
 from tests.test_command_line import run_sarcasm
 from tests.tracking_fixtures import MlflowServer
+from tests.video_fixtures import damaged_video
 
 
 def test_clips_are_files_folders_and_patterns_in_order_and_each_once(tmp_path: Path) -> None:
@@ -75,6 +76,20 @@ def test_json_says_what_the_run_said_and_when(packaged_run: PackagedRun, capsys:
     assert one["label"] in said["model"]["labels"]
     assert [piece["begin"] for piece in one["pieces"]] == pytest.approx(0.96 * np.arange(len(one["pieces"])))
     assert said["failed"] == []
+
+
+def test_what_a_video_lacks_is_a_warning(
+    acoustic_run: PackagedRun, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    video, run = damaged_video(tmp_path), fits_of(acoustic_run)[0]
+    whole = str(acoustic_run.clip("1_101"))
+    assert cli.main(["predict", str(video), whole, "--json", "--run", run.run_id, run.store]) == console.DONE
+    out, err = capsys.readouterr()
+    lacking, nothing = (clip["warnings"] for clip in json.loads(out)["clips"])
+    assert nothing == []
+    assert len(lacking) == 1
+    assert lacking[0].startswith(f"{video} is damaged: ")
+    assert "damaged packets left out" in " ".join(err.split())
 
 
 def test_each_clip_is_drawn(acoustic_run: PackagedRun, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

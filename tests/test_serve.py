@@ -34,6 +34,7 @@ from sarcasm.serve.facts import facts
 from sarcasm.serve.limits import Limits
 from sarcasm.serve.server import listen
 from tests.serve_fixtures import FACTS, StandIn, serving
+from tests.video_fixtures import damaged_video
 
 MEGABYTE = 10**6
 
@@ -87,6 +88,13 @@ def test_a_clip_is_answered_piece_by_piece(address, content, seconds, n_pieces):
     assert len(said["pieces"]) == n_pieces
     assert said["probability"] == pytest.approx(np.mean([piece["probability"] for piece in said["pieces"]]), abs=1e-5)
     assert (said["label"] == "sarcastic") == (said["probability"] >= said["threshold"])
+
+
+def test_what_a_video_lacks_is_said_with_the_answer(address, tmp_path):
+    said = ask(address, damaged_video(tmp_path).read_bytes(), "clip.mp4").json()
+    assert said["seconds"] == pytest.approx(3.0, abs=0.1)
+    (warning,) = said["warnings"]
+    assert re.fullmatch(r"clip\.mp4 is damaged: \d damaged packets left out, 0\.0\d of 3\.\d\d s missing", warning)
 
 
 def test_the_page_is_given_a_picture_of_what_is_heard(address):

@@ -62,6 +62,16 @@ def write_video(
     return path
 
 
+def damaged_video(folder: Path) -> Path:
+    """Write a video of 3 s of which two or three packets of sound cannot be decoded."""
+    video = write_video(folder / "clip.mp4", voice(3.0, 44_100, 6))
+    content = bytearray(video.read_bytes())
+    middle = (content.index(b"mdat") + content.index(b"moov")) // 2
+    content[middle : middle + 300] = np.random.default_rng(1).integers(0, 256, 300, np.uint8).tobytes()
+    video.write_bytes(content)
+    return video
+
+
 @dataclass(frozen=True)
 class Published:
     """What a publisher of a corpus would serve.

@@ -72,21 +72,25 @@ class Decoding:
                 f"is truncated: {max(0, size.n_there)} of the {size.n_promised} bytes of sound that its header promises"
                 f" are there; {AGAIN}"
             )
-        self.file.seek(0)
         # By number, not by name: soundfile would take x.raw for headerless samples, whatever it holds.
-        is_unset = size is not None and size.is_unset
-        source = Overwritten(self.file, *size.mended) if size is not None and is_unset else self.file.fileno()
-        try:
-            with libsndfile.opened(source) as sound:
-                if size is None or not (sound.format.startswith("WAV") and sound.subtype.startswith("MPEG_LAYER")):
-                    return libsndfile.read(sound, self.longest_seconds, self.convert)
-        except CannotOpen as fault:
-            if size is not None and (head := plain_header(self.file, size)):
-                with libsndfile.opened(Part(self.file, size.start, size.end, head)) as sound:
-                    return libsndfile.read(sound, self.longest_seconds, self.convert)
-            return self._by_ffmpeg(fault)
-        frames = self._frames(size.start, size.end)
-        return self._of_frames(frames) if frames else self._by_ffmpeg(None)
+        sources: list[int | io.FileIO] = [self.file.fileno()]
+        if size is not None and size.is_unset:
+            sources = [Overwritten(self.file, *size.mended)]
+        elif size is not None and (head := plain_header(self.file, size)):
+            sources.append(Part(self.file, size.start, size.end, head))
+        first_fault = None
+        for source in sources:
+            self.file.seek(0)
+            try:
+                with libsndfile.opened(source) as sound:
+                    # MPEG frames have no length that it does not guess.
+                    if not sound.subtype.startswith("MPEG_LAYER"):
+                        return libsndfile.read(sound, self.longest_seconds, self.convert)
+                frames = self._frames(size.start, size.end) if size is not None else None
+                return self._of_frames(frames) if frames else self._by_ffmpeg(None)
+            except CannotOpen as fault:
+                first_fault = first_fault or fault
+        return self._by_ffmpeg(first_fault)
 
     def _of_flac(self) -> Sound:
         """All that the header counts, and nothing behind that."""
@@ -124,11 +128,11 @@ class Decoding:
         slack = MP3_SLACK_FRAMES * frames.n_samples
         try:
             if not frames.goes_on:
-                with libsndfile.opened(Part(self.file, frames.head, frames.end)) as sound:
-                    # It passes over a count that it does not trust, and guesses.
-                    if sound.frames + slack >= n_there - frames.n_trimmed:
+                with libsndfile.opened(Part(self.file, frames.head, frames.end, mpeg.TAG)) as sound:
+                    # It passes over a count that it does not trust or know, and guesses.
+                    if abs(sound.frames - (n_there - frames.n_trimmed)) <= slack:
                         return libsndfile.read(sound, self.longest_seconds, self.convert, slack=slack)
-            with libsndfile.opened(Part(self.file, frames.start, frames.end, is_endless=True)) as sound:
+            with libsndfile.opened(Part(self.file, frames.start, frames.end, mpeg.TAG, is_endless=True)) as sound:
                 return libsndfile.read(sound, self.longest_seconds, self.convert, n_there, slack)
         except CannotOpen as fault:
             raise Fault(f"cannot be decoded ({fault}); {AGAIN}") from fault
@@ -145,19 +149,21 @@ class Decoding:
             raise Fault(f"is truncated: it stops before its last page; {AGAIN}")
         # libsndfile knows neither pictures nor files that were put after one another.
         if pages.has_picture or len(pages.streams) > 1:
-            sound = self._by_ffmpeg(None)
-        else:
-            self.file.seek(0)
-            # It takes an Opus for malformed that has no end mark.
-            mark = pages.mark
-            source = Overwritten(self.file, *mark) if mark is not None else self.file.fileno()
-            try:
-                with libsndfile.opened(source) as opened:
-                    sound = libsndfile.read(opened, self.longest_seconds, self.convert, 0)
-            except (CannotOpen, CannotDecode) as fault:
-                sound = self._by_ffmpeg(fault)
+            return self._long_enough(self._by_ffmpeg(None), pages, ffmpeg.SLACK_SECONDS * max(1, len(pages.streams)))
+        # It takes an Opus for malformed that has no end mark.
+        mark = pages.mark
+        source = Overwritten(self.file, *mark) if mark is not None else self.file.fileno()
+        self.file.seek(0)
+        try:
+            with libsndfile.opened(source) as opened:
+                sound = libsndfile.read(opened, self.longest_seconds, self.convert, 0)
+            return self._long_enough(sound, pages, OGG_SLACK_SECONDS)
+        except (CannotOpen, CannotDecode) as fault:
+            return self._long_enough(self._by_ffmpeg(fault), pages, ffmpeg.SLACK_SECONDS)
+
+    def _long_enough(self, sound: Sound, pages: ogg.Pages, slack_seconds: float) -> Sound:
         n_promised = int(pages.seconds * sound.sample_rate)
-        if sound.n_frames < n_promised - OGG_SLACK_SECONDS * sound.sample_rate:
+        if sound.n_frames < n_promised - slack_seconds * sound.sample_rate:
             raise Fault(
                 f"is damaged: {sound.n_frames} of the {n_promised} samples that its pages count are there; {AGAIN}"
             )

@@ -11,7 +11,7 @@ from the size of a file, as it does for raw streams, is no promise.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 from typing import IO, TYPE_CHECKING, Any
@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sarcasm.audio.condition import Condition, ConditionMeter
-from sarcasm.audio.containers import look
+from sarcasm.audio.containers import Structure, look
 from sarcasm.audio.faults import Fault, UnknownFormat
 from sarcasm.audio.length import LONGEST_SECONDS, too_long
 from sarcasm.audio.libsndfile import Convert, joined, refuse_impossible, refuse_none, refuse_rate
@@ -52,7 +52,7 @@ class Track:
         n_frames: samples before any conversion.
         promised_seconds: how long the container says that the sound is; None where it says nothing.
         damaged_packets: pieces of the stream that could not be decoded and are left out.
-        lost_seconds: that are missing in the midst of the sound.
+        lost_seconds: that are missing in the midst of the sound, or are there and left out.
         codec: of the stream, with its rate and channels.
         is_video: whether there is a moving picture with it.
         condition: what there is to hear of it, as the stream has it.
@@ -157,7 +157,24 @@ def _read(
     samples = joined(list(convert(chain([first], blocks), resampler.sample_rate)))
     refuse_none(samples, n_samples, resampler.sample_rate)
     seconds = n_samples / resampler.sample_rate
-    promises = list(_promises(container, is_video, seconds, ledger))
+    structure = look(file, container.format.name, container.streams.audio[0].id)
+    promises = [*_promises(container, is_video, seconds, ledger), (structure.seconds, structure.seconds - seconds)]
+    _refuse_lacking(promises, ledger, seconds, structure)
+    # What stands where none should be was passed over, and so were bytes that belong to no packet.
+    n_damaged = ledger.n_damaged + structure.n_odd + (ledger.n_bytes < (structure.n_sound or 0))
+    # Whoever trims a clip without encoding it anew leaves the rest in it; a damaged edit list does the same.
+    cut_seconds = structure.cut_seconds if structure.cut_seconds > SLACK_SECONDS else 0.0
+    codec = f"{context.name}, {context.sample_rate} Hz, {context.layout.name}"
+    return Track(
+        samples, resampler.sample_rate, n_samples, promises[0][0] or None, n_damaged,
+        ledger.lost_seconds + cut_seconds, codec, is_video, gauge.condition,
+    )  # fmt: skip
+
+
+def _refuse_lacking(
+    promises: Iterable[tuple[float, float]], ledger: _Ledger, seconds: float, structure: Structure
+) -> None:
+    """Refuse sound of which more is missing than containers and codecs are out by."""
     for promised, missing in promises:
         if missing > SLACK_SECONDS:
             there = max(0.0, promised - missing)
@@ -167,26 +184,10 @@ def _read(
             f"is damaged: {ledger.lost_seconds:.2f} of its {seconds + ledger.lost_seconds:.2f} s are missing, the first"
             f" of them after {ledger.first_loss:.2f} s"
         )
-    structure = look(file, container.format.name, container.streams.audio[0].id)
     if structure.n_there < structure.n_promised:
         raise Fault(
             f"is truncated or damaged: {structure.n_there} of the {structure.n_promised} bytes that it counts are there"
         )
-    # What stands where none should be was passed over, and so were bytes that belong to no packet.
-    n_damaged = ledger.n_damaged + structure.n_odd + (ledger.n_bytes < (structure.n_sound or 0))
-    codec = f"{context.name}, {context.sample_rate} Hz, {context.layout.name}"
-    promised_seconds = promises[0][0] if promises else None
-    return Track(
-        samples,
-        resampler.sample_rate,
-        n_samples,
-        promised_seconds,
-        n_damaged,
-        ledger.lost_seconds,
-        codec,
-        is_video,
-        gauge.condition,
-    )
 
 
 def _promises(

@@ -8,6 +8,7 @@ behind the frames (ID3, APE, Lyrics3) are no sound; other bytes between frames a
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import IO
@@ -29,14 +30,21 @@ SAME = 0xFFFE_0C00
 """Bits of a header that no frame of a stream changes: sync, version, layer, sampling rate."""
 MONO = 0xC0
 """Bits of the mode; all of them set is one channel."""
-SYNC_BYTES = 2**16
-"""Before the first frame that are searched; players search as far."""
+SEARCH_BYTES = 2**16
+"""That are searched at a time."""
+MOST_LOOKS = 200_000
+"""At what may be a frame in search of one; a cover of many megabytes has fewer such places."""
 FIRST_FRAMES = 3
 """That must follow one another before anything is taken for the beginning."""
 FREE_BYTES = 2**12
 """A frame of a free bit rate is not longer: 640 kbit/s at 24 kHz."""
 MOST_GAPS = 100
 """That are counted."""
+VBRI_PLACE = 36
+"""In a frame, whatever its side information."""
+TAG = b"ID3\3\0\0\0\0\0\x0a" + bytes(10)
+"""An empty tag of ID3v2. libsndfile takes what is behind one for frames at once, and otherwise looks into the current
+folder first, for a resource fork; an empty file named ._ there ends the process."""
 LAME_PLACE, LAME_CRC_PLACE = 120, 154
 """Behind "Xing" or "Info", in the "Mp3 Info Tag revision 1" of LAME."""
 ALIKE_BITS = 2
@@ -133,11 +141,11 @@ def survey(file: IO[bytes], start: int, end: int) -> Frames | None:
 class _Survey:
     def __init__(self, file: IO[bytes], end: int) -> None:
         self._file, self._end = file, end
-        self._free_bytes = 0
+        self._free_bytes = self._n_looks = 0
 
     def frames(self, start: int) -> Frames | None:
         position = self._after_tags(start)
-        first = self._first(position, min(self._end, position + SYNC_BYTES))
+        first = self._first(position)
         if first is None:
             return None
         place, header = first
@@ -149,6 +157,8 @@ class _Survey:
         begin = place
         if counted is not None:
             begin = place = self._after_tags(place + header.n_bytes)
+        # libsndfile takes a header of Xing's kind into account, and one of Fraunhofer's for a frame.
+        head = begin if self._read(first[0] + VBRI_PLACE, 4) == b"VBRI" else first[0]
         end, is_cut = place, False
         while place < self._end:
             found = self._header(place)
@@ -175,7 +185,7 @@ class _Survey:
             return None
         is_short = end - first[0] < n_promised_bytes
         return Frames(
-            first[0], begin, end, n_frames, header.n_samples, header.sample_rate, n_promised or None, n_trimmed,
+            head, begin, end, n_frames, header.n_samples, header.sample_rate, n_promised or None, n_trimmed,
             n_gaps, first_gap, is_cut, is_short,
         )  # fmt: skip
 
@@ -205,7 +215,9 @@ class _Survey:
         if head.startswith(b"ID3") and len(head) >= 10 and not any(byte & 0x80 for byte in head[6:10]):
             # Sizes of seven bits a byte (ID3v2.4.0-structure, 3.1); a footer repeats the header.
             a, b, c, d = head[6:10]
-            return 10 + (a << 21 | b << 14 | c << 7 | d) + (10 if head[5] & 0x10 else 0)
+            size = 10 + (a << 21 | b << 14 | c << 7 | d) + (10 if head[5] & 0x10 else 0)
+            # Some writers count in another way; then its content is searched for frames.
+            return size if place + size <= self._end else 10
         if head.startswith(b"TAG+"):
             return 227
         if head.startswith(b"TAG"):
@@ -215,39 +227,36 @@ class _Survey:
             # The size leaves out a header, which the flags tell from a footer.
             return size + 32 if flags & 1 << 29 else 32
         if head.startswith(b"LYRICSBEGIN"):
-            rest = self._read(place, SYNC_BYTES)
+            rest = self._read(place, SEARCH_BYTES)
             ends = [rest.find(mark) for mark in (b"LYRICSEND", b"LYRICS200") if mark in rest]
             return min(ends) + 9 if ends else 0
         return 0
 
-    def _first(self, place: int, end: int) -> tuple[int, Header] | None:
+    def _first(self, place: int) -> tuple[int, Header] | None:
         """The first place at which frames follow one another."""
-        while place < end:
-            place = self._sync(place, end)
-            header = self._header(place)
-            if header is not None and self._is_chain(place, header):
-                return place, header
-            place += 1
+        for found in self._syncs(place):
+            header = self._header(found)
+            if header is not None and self._is_chain(found, header):
+                return found, header
         return None
 
     def _next(self, place: int, header: Header) -> int | None:
         """The next place at which a frame of the stream stands, and another one or the end behind it."""
-        while place < self._end:
-            place = self._sync(place, self._end)
-            found = self._header(place)
-            if found is not None and found.kind == header.kind and self._is_chain(place, found, 2):
-                return place
-            place += 1
+        for found in self._syncs(place):
+            following = self._header(found)
+            if following is not None and following.kind == header.kind and self._is_chain(found, following, 2):
+                return found
         return None
 
-    def _sync(self, place: int, end: int) -> int:
-        """The next byte of a sync word, or the end."""
-        while place < end:
-            block = self._read(place, SYNC_BYTES)
-            if (found := block.find(b"\xff")) >= 0:
-                return min(end, place + found)
-            place += max(1, len(block))
-        return end
+    def _syncs(self, place: int) -> Iterator[int]:
+        """Each place from one on where a frame may begin, as long as that is worth the while."""
+        while block := self._read(place, SEARCH_BYTES):
+            at = block.find(b"\xff")
+            while at >= 0 and self._n_looks < MOST_LOOKS:
+                self._n_looks += 1
+                yield place + at
+                at = block.find(b"\xff", at + 1)
+            place += len(block)
 
     def _is_chain(self, place: int, header: Header, n_frames: int = FIRST_FRAMES) -> bool:
         found: Header | None = header
@@ -299,7 +308,7 @@ class _Survey:
                 known = lame.startswith((b"LAME", b"Lavf", b"Lavc"))
                 delays = int.from_bytes(lame[21:24], "big") if known else 0
                 return n_frames, n_bytes, (delays >> 12) + (delays & 0xFFF)
-        if frame[36:40] == b"VBRI" and len(frame) >= 54:
+        if frame[VBRI_PLACE : VBRI_PLACE + 4] == b"VBRI" and len(frame) >= 54:
             n_bytes, n_frames = struct.unpack_from(">II", frame, 46)
             return n_frames, n_bytes, 0
         return None

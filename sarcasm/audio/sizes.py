@@ -222,6 +222,8 @@ def plain_header(file: IO[bytes], size: Announced) -> bytes | None:
             kind = struct.unpack_from("<H", fields, 24)[0]
         if kind not in (INTEGERS, FLOATS) or not n_channels or n_block % n_channels:
             return None
+        if sample_rate * n_block >= 2**32:
+            return None
         n_bits = 8 * n_block // n_channels
         described = struct.pack("<HHIIHH", kind, n_channels, sample_rate, sample_rate * n_block, n_block, n_bits)
         n_sound = min(size.end - size.start, 2**32 - 64)
