@@ -97,6 +97,18 @@ def test_what_a_video_lacks_is_said_with_the_answer(address, tmp_path):
     assert re.fullmatch(r"clip\.mp4 is damaged: \d damaged packets left out, 0\.0\d of 3\.\d\d s missing", warning)
 
 
+def test_silence_and_channels_that_cancel_out_are_said_with_the_answer(address):
+    tone = 0.3 * np.sin(2 * np.pi * 220 * np.arange(32_000) / 16_000)
+    for samples, warning in (
+        (np.zeros(16_000), "clip.wav is silent"),
+        (np.stack([tone, -tone], axis=1), "clip.wav has channels that cancel out (opposite phase) in 2.0 of the 2.0 s"),
+    ):
+        file = io.BytesIO()
+        soundfile.write(file, samples, 16_000, format="WAV")
+        (said,) = ask(address, file.getvalue()).json()["warnings"]
+        assert said.startswith(warning)
+
+
 def test_the_page_is_given_a_picture_of_what_is_heard(address):
     from PIL import Image
 
