@@ -28,9 +28,9 @@ class UnknownFormatError(AudioError):
         reason: what is wrong with it, worded to follow "it".
     """
 
-    def __init__(self, message: str, reason: str) -> None:
+    def __init__(self, message: str, reason: str = "") -> None:
         super().__init__(message)
-        self.reason = reason
+        self.reason = reason or message
 
 
 class PackageError(SarcasmError):

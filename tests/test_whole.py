@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import pickle
 import random
 import struct
 from collections.abc import Callable
@@ -388,6 +389,8 @@ def test_an_unknown_file_is_named_with_what_ffmpeg_says(tmp_path):
     with pytest.raises(UnknownFormatError) as raised:
         read_samples(tmp_path / "clip")
     assert raised.value.reason.startswith("is no video that FFmpeg can read, or a damaged one (")
+    # It comes back from the processes that read clips.
+    assert pickle.loads(pickle.dumps(raised.value)).reason == raised.value.reason
 
 
 # --- videos ---
