@@ -51,6 +51,8 @@ VOCAL_MARGIN = 10.0
 MASK_POWER = 2.0
 """Of the soft mask, where infinity would be all or nothing: source."""
 
+LONGEST_SECONDS = 600.0
+"""Taking apart what repeats costs more than the length: its square."""
 SHORTEST_SAMPLES = 1_600
 """At 16 kHz, 0.1 s: one window, and some samples more for the hops."""
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,8 @@ from sarcasm.audio import SAMPLE_RATE
 from sarcasm.errors import ConfigError
 from sarcasm.options import option
 
+LONGEST_COPIED_SECONDS = 600.0
+"""All copies of a clip are held at once, and the spectra that stretching goes by, many times its size."""
 LONGEST_SHIFT_SECONDS = 60.0
 SLOWEST, FASTEST = 0.25, 4.0
 """Rates of stretching; beyond them, little is left that could be understood."""
@@ -54,6 +57,9 @@ class Augmentation:
     """
 
     name: str = MISSING
+
+    longest_seconds: ClassVar[float] = LONGEST_COPIED_SECONDS
+    """Of a clip that copies are made of."""
 
     def copies_of(self, waveform: Waveform, seed: int, id_: str) -> list[Waveform]:
         """Changed copies of a clip; those of its id and seed are always the same, see `generator_of`."""

@@ -11,6 +11,7 @@ import errno
 import fcntl
 import hashlib
 import os
+import re
 import stat
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -29,7 +30,71 @@ LOCK = ".lock"
 HASHING_THREADS = 4
 SETTLING_SECONDS = 2.0
 """The coarsest dates of a file system in use (FAT)."""
+KINDS = {
+    stat.S_IFDIR: "a folder", stat.S_IFIFO: "a named pipe", stat.S_IFSOCK: "a socket", stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}  # fmt: skip
+"""What a path may lead to that is no regular file."""
+START_BYTES = 1024
+"""Of a file, that tell what it is: a Git LFS pointer is shorter, by its specification."""
+NOT_THE_FILE = "not the file: "
+"""Stands in what is said of a pointer or a page, before what to do."""
+LFS_POINTER = b"version https://git-lfs.github.com/spec/"
+"""https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md"""
+ANNEX_POINTER = b"/annex/objects/"
+"""https://git-annex.branchable.com/internals/pointer_file/"""
+WEB_PAGE = re.compile(
+    rb"\s*(?:<\?xml[^>]*>\s*)?"
+    rb"<(?:!--|(?:!doctype\s+html|html|head|script|iframe|h1|div|font|table|a|style|title|b|body|br|p)[\s>])",
+    re.IGNORECASE,
+)
+"""How a web page begins: https://mimesniff.spec.whatwg.org/#identifying-a-resource-with-an-unknown-mime-type"""
 Found = TypeVar("Found")
+
+
+def irregular(path: Path) -> str | None:
+    """What a path leads to instead of a regular file, worded to follow its name; None where nothing is in the way.
+
+    To be asked before a path that somebody gives is opened: opening a pipe waits for someone at its other end, and a
+    device may never end.
+    """
+    try:
+        kind = KINDS.get(stat.S_IFMT(path.stat().st_mode))
+    except (OSError, ValueError):
+        return None  # whoever opens it says what is wrong
+    return f"is {kind}, not a file" if kind else None
+
+
+def stand_in(start: bytes) -> str | None:
+    """What was left or sent in place of a file, worded to follow its name, with what to do; None for anything else.
+
+    Args:
+        start: of the file: `START_BYTES` where it has as many, or more.
+    """
+    start = start[:START_BYTES]
+    if start.startswith(LFS_POINTER):
+        return f"is a Git LFS pointer, {NOT_THE_FILE}git lfs pull fetches it"
+    if start.startswith(ANNEX_POINTER):
+        return f"is a git-annex pointer, {NOT_THE_FILE}git annex get fetches it"
+    # As ASCII, whether it was saved as UTF-8 or UTF-16.
+    text = start.removeprefix(b"\xef\xbb\xbf").removeprefix(b"\xff\xfe").removeprefix(b"\xfe\xff").replace(b"\0", b"")
+    if WEB_PAGE.match(text):
+        return f"is a web page, {NOT_THE_FILE}download it again, with a browser if the site wants a login"
+    if text.lstrip().startswith(b"<?xml"):
+        return f"is an XML document, as servers send where they refuse, {NOT_THE_FILE}download it again"
+    return None
+
+
+def stand_in_at(path: Path) -> str | None:
+    """The same of what a path leads to, or that it is a pipe, socket or device; None where it cannot be read."""
+    try:
+        # Opening a folder fails at once.
+        if (fault := irregular(path)) and not path.is_dir():
+            return fault
+        with path.open("rb") as file:
+            return stand_in(file.read(START_BYTES))
+    except (OSError, ValueError):
+        return None  # whoever opens it says what is wrong
 
 
 def part_of(path: Path) -> Path:
@@ -42,8 +107,10 @@ def atomic(path: Path) -> Iterator[BinaryIO]:
     """Open a file for writing that takes its place only when the block ends without an error.
 
     Raises:
-        OSError: it cannot be written.
+        OSError: it cannot be written, or a pipe, socket or device is there, which a file would replace.
     """
+    if (fault := irregular(path)) and not path.is_dir():
+        raise OSError(errno.EINVAL, fault, str(path))
     aside = part_of(path)
     try:
         with aside.open("wb") as file:

@@ -20,11 +20,12 @@ whatever the rates and the length.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
-from itertools import pairwise
+from itertools import chain, pairwise
 from math import ceil, gcd
 
 import numpy as np
@@ -86,9 +87,7 @@ def resample(waveform: NDArray[np.generic], sample_rate: int, target_rate: int, 
         raise ValueError(
             f"a waveform [samples] is needed, not one of shape {waveform.shape}; average its channels first"
         )
-    for name, rate in (("sample_rate", sample_rate), ("target_rate", target_rate)):
-        if rate != int(rate) or rate <= 0:
-            raise ValueError(f"{name}={rate}: a positive whole number of Hz is needed")
+    _check_rates(sample_rate, target_rate)
     samples = waveform.astype(waveform.dtype if waveform.dtype in (np.float32, np.float64) else np.float32, copy=False)
     if sample_rate == target_rate:
         return samples.copy()
@@ -97,6 +96,43 @@ def resample(waveform: NDArray[np.generic], sample_rate: int, target_rate: int, 
 
         return soxr.resample(samples, sample_rate, target_rate, quality="HQ")
     return _by_reference(samples, int(sample_rate), int(target_rate))
+
+
+def resample_blocks(
+    blocks: Iterable[NDArray[np.float32]], sample_rate: int, target_rate: int, resampler: Resampler
+) -> Iterator[NDArray[np.float32]]:
+    """Bring a waveform that comes in blocks to another sample rate; no more of it is held than is worked on.
+
+    Args:
+        blocks: float32 [samples] each, of any length; together the waveform, finite.
+        sample_rate: see `resample`.
+        target_rate: see `resample`.
+        resampler: see `resample`.
+
+    Yields:
+        float32 [samples]; together what `resample` gives for the whole waveform, to the bit.
+
+    Raises:
+        ValueError: see `resample`.
+    """
+    _check_rates(sample_rate, target_rate)
+    if sample_rate == target_rate:
+        yield from blocks
+    elif resampler is Resampler.soxr:
+        import soxr
+
+        stream = soxr.ResampleStream(sample_rate, target_rate, 1, dtype="float32", quality="HQ")
+        for block in blocks:
+            yield stream.resample_chunk(block, last=False)
+        yield stream.resample_chunk(np.empty(0, np.float32), last=True)
+    else:
+        yield from _blocks_by_reference(blocks, int(sample_rate), int(target_rate))
+
+
+def _check_rates(sample_rate: int, target_rate: int) -> None:
+    for name, rate in (("sample_rate", sample_rate), ("target_rate", target_rate)):
+        if rate != int(rate) or rate <= 0:
+            raise ValueError(f"{name}={rate}: a positive whole number of Hz is needed")
 
 
 @dataclass(frozen=True)
@@ -135,6 +171,17 @@ class _Plan:
         """Whether the weights of a row are few enough to be kept."""
         return self.row_outputs * (2 * self.reach + GROUP_OUTPUTS / self.ratio) <= KEPT_WEIGHTS
 
+    @property
+    def rows_at_once(self) -> int:
+        """Rows that are worked on at a time."""
+        samples_at_once = BLOCK_SAMPLES if self.keeps_weights else LONG_BLOCK_SAMPLES
+        return max(1, samples_at_once // max(self.row_inputs, self.row_outputs))
+
+    @property
+    def margin(self) -> int:
+        """Inputs before and after a row that it needs: one more than the reach, for `_corrected`."""
+        return self.reach + 1
+
 
 @dataclass(frozen=True)
 class _Group:
@@ -153,29 +200,55 @@ class _Group:
 
 def _by_reference(waveform: FloatArray, sample_rate: int, target_rate: int) -> FloatArray:
     plan = _plan(sample_rate, target_rate)
-    n_outputs = int(len(waveform) * float(target_rate) / float(sample_rate))
+    n_outputs = _n_outputs(len(waveform), sample_rate, target_rate)
     resampled = np.empty(n_outputs, waveform.dtype)
     n_rows = ceil(n_outputs / plan.row_outputs)
-    samples_at_once = BLOCK_SAMPLES if plan.keeps_weights else LONG_BLOCK_SAMPLES
-    rows_at_once = max(1, samples_at_once // max(plan.row_inputs, plan.row_outputs))
     # A sample near the largest float32 may come out beyond it: infinite, without a warning.
     with np.errstate(over="ignore"):
-        for row in range(0, n_rows, rows_at_once):
+        for row in range(0, n_rows, plan.rows_at_once):
             first_output = row * plan.row_outputs
-            part = resampled[first_output : first_output + rows_at_once * plan.row_outputs]
-            part[:] = _block(waveform, plan, row, len(part))
+            part = resampled[first_output : first_output + plan.rows_at_once * plan.row_outputs]
+            part[:] = _block(waveform, 0, plan, row, len(part))
     return resampled
 
 
-def _block(waveform: FloatArray, plan: _Plan, first_row: int, n_outputs: int) -> FloatArray:
-    """The outputs of some successive rows."""
+def _blocks_by_reference(
+    blocks: Iterable[NDArray[np.float32]], sample_rate: int, target_rate: int
+) -> Iterator[NDArray[np.float32]]:
+    plan = _plan(sample_rate, target_rate)
+    held, n_held, begin, row = [np.empty(0, np.float32)], 0, 0, 0
+    for block in chain(blocks, [None]):
+        if block is not None:
+            held.append(block)
+            n_held += len(block)
+            # Rows are computed once their inputs, and those around them, are all there.
+            if begin + n_held < (row + plan.rows_at_once) * plan.row_inputs + plan.margin:
+                continue
+        waveform = np.concatenate(held)
+        n_outputs = _n_outputs(begin + n_held, sample_rate, target_rate)
+        n_inputs = begin + n_held - plan.margin if block is not None else math.inf
+        while row * plan.row_outputs < n_outputs and (row + plan.rows_at_once) * plan.row_inputs <= n_inputs:
+            n = min(plan.rows_at_once * plan.row_outputs, n_outputs - row * plan.row_outputs)
+            with np.errstate(over="ignore"):
+                yield _block(waveform, begin, plan, row, n).astype(np.float32)
+            row += plan.rows_at_once
+        n_done = max(0, row * plan.row_inputs - plan.margin - begin)
+        held, n_held, begin = [waveform[n_done:].copy()], n_held - n_done, begin + n_done
+
+
+def _n_outputs(n_inputs: int, sample_rate: int, target_rate: int) -> int:
+    return int(n_inputs * float(target_rate) / float(sample_rate))
+
+
+def _block(waveform: FloatArray, begin: int, plan: _Plan, first_row: int, n_outputs: int) -> FloatArray:
+    """The outputs of some successive rows, from a waveform without its first `begin` samples."""
     n_rows = ceil(n_outputs / plan.row_outputs)
     first_input = first_row * plan.row_inputs
-    # One input more than reach before the block, for _corrected; zeros stand in beyond the ends, as in the reference.
-    margin = plan.reach + 1
+    # Zeros stand in beyond the ends, as in the reference.
+    margin = plan.margin
     inputs = np.zeros(n_rows * plan.row_inputs + 2 * margin)
     there = slice(max(0, first_input - margin), first_input - margin + len(inputs))
-    samples = waveform[there]
+    samples = waveform[there.start - begin : there.stop - begin]
     start = there.start - (first_input - margin)
     inputs[start : start + len(samples)] = samples
 

@@ -196,6 +196,27 @@ def test_a_clip_that_is_silent_in_its_source_is_noted_and_not_to_be_made_again(f
     assert found(folder)["clips"].state is State.ok
 
 
+def test_a_pointer_in_place_of_a_clip_is_called_that(folder):
+    (folder / "audio" / "1_60.wav").write_bytes(b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n")
+    finding = found(folder)["unreadable clips"]
+    assert finding.detail == "is a Git LFS pointer, not the file: git lfs pull fetches it"
+    assert not finding.fix
+
+
+def test_channels_that_cancel_out_are_told_from_silence_and_from_damage(folder):
+    whole, part = (voice(SECONDS, 16_000, number) for number in (0, 1))
+    flipped = np.where(np.arange(len(part)) < 9_600, -part, part)
+    write(folder / "audio" / "1_60.wav", np.stack([whole, -whole], axis=1))
+    write(folder / "audio" / "1_61.wav", np.stack([part, flipped], axis=1))
+    findings = found(folder)
+    assert "silent clips" not in findings
+    opposite, partly = findings["opposite channels"], findings["partly opposite channels"]
+    assert (opposite.state, opposite.clips) == (State.broken, ("1_60",))
+    assert opposite.detail.startswith("the channels cancel out: ")
+    assert (partly.state, partly.clips) == (State.note, ("1_61",))
+    assert opposite.fix == partly.fix == clips.SWAP
+
+
 @pytest.mark.parametrize(("defect", "what"), [(silence, "silent clips"), (repeat, "identical clips")])
 def test_a_clip_that_became_silent_or_identical_since_it_was_prepared_is_broken(folder, defect, what):
     prepared(folder)
@@ -340,12 +361,15 @@ def test_a_clip_that_is_only_alike_is_not_identical(folder, seed, gain):
     assert "identical clips" not in found(folder)
 
 
-@given(n_full=st.integers(0, 6))
-@settings(deadline=None, max_examples=7)
-def test_three_samples_in_a_row_at_full_scale_are_clipped_and_two_are_not(n_full):
-    magnitudes = np.full(100, 0.5, np.float32)
-    magnitudes[10 : 10 + n_full] = 1.0
-    assert clips._has_flat_top(magnitudes) == (n_full >= 3)
+@given(n_full=st.integers(0, 6), cut=st.integers(0, 20))
+@settings(deadline=None, max_examples=40)
+def test_three_samples_in_a_row_at_full_scale_are_clipped_and_two_are_not(n_full, cut):
+    samples = np.full(20, 0.5, np.float32)
+    samples[5 : 5 + n_full] = [1.0, -1.0] * (n_full // 2) + [1.0] * (n_full % 2)
+    flat_top = clips._FlatTop()
+    for block in (samples[:cut], samples[cut : cut + 1], samples[cut + 1 :]):
+        flat_top.look(block)
+    assert flat_top.is_there == (n_full >= 3)
 
 
 # VGGish's files

@@ -97,7 +97,7 @@ def test_a_flipped_bit_is_noticed(v1_checkpoint, tmp_path):
 
 def test_something_else_altogether_is_refused(tmp_path):
     path = tmp_path / "page.ckpt"
-    path.write_text("<html>404</html>" * 100)
+    path.write_text("404: not found\n" * 100)
     assert refused(path).startswith(f"embedding.checkpoint: {path} is damaged")
 
 

@@ -102,7 +102,7 @@ def test_a_missing_file_names_the_option(tmp_path):
     )
 
 
-@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 cut short", b"<html>", b"\x80\x04N."])
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 cut short", b"404", b"\x80\x04N."])
 def test_a_damaged_file_is_refused(tmp_path, content):
     path = tmp_path / "params.npz"
     path.write_bytes(content)

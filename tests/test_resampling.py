@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
-from sarcasm.resampling import Resampler, resample
+from sarcasm.resampling import Resampler, resample, resample_blocks
 
 REFERENCE, SOXR = Resampler.reference, Resampler.soxr
 USUAL_RATES = (8_000, 11_025, 22_050, 24_000, 32_000, 44_100, 48_000, 96_000, 192_000)
@@ -151,6 +151,19 @@ def test_a_waveform_is_neither_changed_nor_required_to_lie_together() -> None:
     assert_array_equal(
         resample(waveform[::2], 44_100, 16_000, REFERENCE), resample(waveform[::2].copy(), 44_100, 16_000, REFERENCE)
     )
+
+
+@pytest.mark.parametrize("resampler", Resampler)
+@pytest.mark.parametrize("sample_rate", [1_300, 8_000, 16_000, 22_050, 44_100, 44_101, 655_350])
+@pytest.mark.parametrize("seconds", [0, 0.00001, 0.3, 13.7])
+def test_in_blocks_it_gives_the_same_to_the_bit(resampler: Resampler, sample_rate: int, seconds: float) -> None:
+    waveform = signal("noise", min(round(sample_rate * seconds), 900_000)).astype(np.float32)
+    borders = [*np.random.default_rng(0).integers(0, len(waveform) + 1, 7), 1_024, 2_048, 2_049]
+    blocks = np.split(waveform, sorted(border for border in borders if border <= len(waveform)))
+    found = list(resample_blocks(blocks, sample_rate, 16_000, resampler))
+    joined = np.concatenate(found) if found else waveform[:0]
+    assert joined.dtype == np.float32
+    assert_array_equal(joined, resample(waveform, sample_rate, 16_000, resampler))
 
 
 @pytest.mark.slow

@@ -1,5 +1,6 @@
 """The server of `sarcasm serve`: a real one on a free port, asked as browsers, programs and others would."""
 
+import asyncio
 import base64
 import io
 import json
@@ -11,7 +12,7 @@ import sys
 import threading
 import zipfile
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from urllib.parse import quote
 
 import numpy as np
@@ -26,7 +27,9 @@ from sarcasm import cli, console
 from sarcasm.errors import ConfigError, SarcasmError
 from sarcasm.packaged import Piece, Prediction
 from sarcasm.report.cautions import MADE_UP
+from sarcasm.serve import server
 from sarcasm.serve.answer import warm_up
+from sarcasm.serve.app import application
 from sarcasm.serve.facts import facts
 from sarcasm.serve.limits import Limits
 from sarcasm.serve.server import listen
@@ -94,6 +97,18 @@ def test_what_a_video_lacks_is_said_with_the_answer(address, tmp_path):
     assert re.fullmatch(r"clip\.mp4 is damaged: \d damaged packets left out, 0\.0\d of 3\.\d\d s missing", warning)
 
 
+def test_silence_and_channels_that_cancel_out_are_said_with_the_answer(address):
+    tone = 0.3 * np.sin(2 * np.pi * 220 * np.arange(32_000) / 16_000)
+    for samples, warning in (
+        (np.zeros(16_000), "clip.wav is silent"),
+        (np.stack([tone, -tone], axis=1), "clip.wav has channels that cancel out (opposite phase) in 2.0 of the 2.0 s"),
+    ):
+        file = io.BytesIO()
+        soundfile.write(file, samples, 16_000, format="WAV")
+        (said,) = ask(address, file.getvalue()).json()["warnings"]
+        assert said.startswith(warning)
+
+
 def test_the_page_is_given_a_picture_of_what_is_heard(address):
     from PIL import Image
 
@@ -130,6 +145,7 @@ CANNOT_BE_HEARD = {
     "zip_bomb": (zip_bomb(), "neither audio nor a video"),
     "header_only": (sound(0), "holds no sound"),
     "truncated": (sound(3)[:5000], "is truncated"),
+    "unfolds": (sound(2, 655_350, 8, kind="FLAC", level=0), "is read of 8 channels at 655350 Hz; cut it into parts"),
     "three_hours": (sound(3 * 3600, 1_000, kind="FLAC", level=0), "lasts longer than 20 s"),
 }
 
@@ -177,10 +193,12 @@ def test_a_file_that_is_too_large_is_refused_and_its_sender_hears_why(address, i
     assert said == "the file is larger than 1 MB; cut it into parts, or start with more --max-mb"
 
 
-def raw(address: str, request: str) -> str:
+def raw(address: str, request: str, late: bytes = b"", after: float = 0) -> str:
     host, port = address.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port)), 10) as connection:
         connection.sendall(request.replace("\n", "\r\n").encode())
+        threading.Event().wait(after)
+        connection.sendall(late)
         return b"".join(iter(lambda: connection.recv(65_536), b"")).decode()
 
 
@@ -212,6 +230,21 @@ def test_who_sends_too_slowly_is_asked_to_send_again():
         answer = raw(address, "POST /api/predict HTTP/1.1\nHost: localhost\nContent-Length: 1000\n\nRIFF")
     assert answer.startswith("HTTP/1.1 408 ")
     assert "has not arrived within 0.2 s" in answer
+
+
+@pytest.mark.parametrize("limits", [Limits(1, 20, uploads=3), Limits(1, 20, waiting=1)], ids=["by number", "by bytes"])
+def test_slow_senders_keep_nobody_out(limits):
+    head = b"POST /api/predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: 600000\r\n\r\n"
+    with serving(StandIn(), limits) as address:
+        host, port = address.removeprefix("http://").split(":")
+        with ExitStack() as stack:
+            slow = [stack.enter_context(socket.create_connection((host, int(port)), 10)) for _ in range(6)]
+            for connection in slow:
+                connection.sendall(head + bytes(400_000))
+            assert ask(address, sound(1)).status_code == 200
+            gave_way = slow[0].recv(4096).decode()
+    assert gave_way.startswith("HTTP/1.1 408 ")
+    assert "the file came slowly, and others were waiting; send it again" in gave_way
 
 
 def test_who_goes_away_while_sending_leaves_nothing_behind(address, capfd):
@@ -264,6 +297,65 @@ def test_by_another_name_nobody_is_answered(address, host):
         response = requests.get(address + path, headers={"Host": host}, timeout=10)
         assert response.status_code == 400
         assert response.text == "Invalid host header"
+
+
+WRITTEN_OUT = {
+    "no host": ("GET /api/model HTTP/1.1\n\n", "4"),
+    "no host, as before 1.1": ("GET /api/model HTTP/1.0\n\n", "4"),
+    "two hosts": ("GET /api/model HTTP/1.1\nHost: localhost\nHost: evil.example\n\n", "4"),
+    "two hosts, the right one last": ("GET /api/model HTTP/1.1\nHost: evil.example\nHost: localhost\n\n", "4"),
+    "two hosts in one": ("GET /api/model HTTP/1.1\nHost: localhost:80, evil.example\n\n", "4"),
+    "a whole address": ("GET http://evil.example/api/model HTTP/1.1\nHost: localhost\n\n", "4"),
+    "its own whole address": ("GET http://localhost/api/model HTTP/1.1\nHost: localhost\n\n", "4"),
+    "no path": ("OPTIONS * HTTP/1.1\nHost: localhost\n\n", "4"),
+    "a long header": (f"GET /api/model HTTP/1.1\nHost: localhost\nX: {'x' * 17_000}\n\n", "4"),
+    "a long address": (f"GET /api/model?{'x' * 17_000} HTTP/1.1\nHost: localhost\n\n", "4"),
+    "many headers": (f"GET /api/model HTTP/1.1\nHost: localhost\n{'X: x' + chr(10)}" + "X: x\n" * 150 + "\n", "4"),
+    "letters of any size": ("GET /api/model HTTP/1.1\nHost: LOCALHOST:5010\nConnection: close\n\n", "200"),
+}
+
+
+@pytest.mark.parametrize(("request_", "status"), WRITTEN_OUT.values(), ids=WRITTEN_OUT)
+def test_what_no_browser_sends_is_refused(address, request_, status):
+    request_ = request_.replace(".1\n", ".1\nConnection: close\n", 1)
+    # A head that comes in parts is refused by the parser, with another number.
+    assert raw(address, request_).startswith((f"HTTP/1.1 {status}", f"HTTP/1.0 {status}"))
+
+
+@pytest.mark.parametrize(
+    ("headers", "path", "error"),
+    [
+        ([(b"host", b"localhost"), (b"host", b"evil.example")], b"/", "this server is called 127.0.0.1 or localhost"),
+        ([(b"host", b"localhost")], b"http://evil.example/", "ask for a path of this server, such as /api/model"),
+        ([(b"host", b"localhost"), *[(b"x", b"")] * 100], b"/", "the request has more than 100 headers"),
+        ([(b"host", b"localhost"), (b"x", b"x" * 16_384)], b"/", "or 16384 bytes of them"),
+    ],
+    ids=["two hosts", "a whole address", "many headers", "a long header"],
+)
+def test_so_it_is_whatever_the_parser_lets_through(headers, path, error):
+    scope = {
+        "type": "http", "http_version": "1.1", "method": "GET", "path": "/", "raw_path": path, "query_string": b"",
+        "headers": headers, "scheme": "http", "root_path": "",
+    }  # fmt: skip
+    sent = []
+
+    async def send(message):
+        sent.append(message)
+
+    asyncio.run(application(StandIn(), FACTS, Limits(1, 20))(scope, None, send))
+    assert sent[0]["status"] in (400, 431)
+    assert error in json.loads(sent[1]["body"])["error"]
+
+
+def test_a_request_that_does_not_begin_is_not_waited_for(monkeypatch):
+    monkeypatch.setattr(server, "HEAD_SECONDS", 0.2)
+    with serving(StandIn(), Limits(1, 20)) as address:
+        for begun in ("", "GET / HTTP/1.1\nHost: loc", "GET /page.css HTTP/1.1\nHost: localhost\n\nGET / HT"):
+            assert ("HTTP/1.1 200" in raw(address, begun)) == begun.startswith("GET /page.css")
+        # The body has a time of its own.
+        head = "POST /api/predict HTTP/1.1\nHost: localhost\nContent-Length: 4\n\n"
+        answer = raw(address, head, late=b"RIFF", after=0.4)
+        assert answer.startswith("HTTP/1.1 422 ")
 
 
 @pytest.mark.parametrize("origin", ["http://evil.example", "null", "https://127.0.0.1", "http://localhost:3000"])

@@ -85,6 +85,27 @@ def test_what_is_no_clip_is_a_mistake_of_the_client(kind: str, served: Any) -> N
     assert caught.value.get_http_status_code() == 400
 
 
+def test_what_would_keep_others_waiting_is_refused(
+    served: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import numpy as np
+    import pandas as pd
+    import soundfile
+    from mlflow.exceptions import MlflowException
+
+    monkeypatch.setenv("SARCASM_CLIPS", str(tmp_path))
+    soundfile.write(tmp_path / "long.flac", np.zeros(601 * 1_000, np.int16), 1_000)
+    with pytest.raises(MlflowException, match=r"long.flac lasts longer than 600 s .*, which is the most that is read"):
+        served.predict(pd.DataFrame({"path": [str(tmp_path / "long.flac")]}))
+    soundfile.write(tmp_path / "short.flac", np.zeros(10 * 1_000, np.int16), 1_000)
+    soundfile.write(tmp_path / "rest.flac", np.zeros(595 * 1_000, np.int16), 1_000)
+    with pytest.raises(
+        MlflowException,
+        match=r"^clip 1: the clips of this request last longer than 600 s together; send them in several",
+    ):
+        served.predict(pd.DataFrame({"path": [f"{tmp_path}/short.flac", f"{tmp_path}/rest.flac"]}))
+
+
 def test_a_model_says_what_it_takes_and_needs(packaged_run: PackagedRun) -> None:
     load_mlflow()
     from mlflow.models import Model

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sarcasm import sources
+from sarcasm.audio import Condition
 from sarcasm.augmentation import Origin
 from sarcasm.corpus import BadClips, Corpus, ShortClips, Utterance
 from sarcasm.embeddings import (
@@ -104,7 +105,7 @@ def test_each_clip_gets_its_own_rows_in_whole_batches(sizes):
             read.append((clip, AudioError(str(number))))
             continue
         rows = np.arange(total, total + size, dtype=np.float32)[:, np.newaxis]
-        read.append((clip, Embedded(size, 0.0, np.empty(0), np.array([size]), rows)))
+        read.append((clip, Embedded(size, 0.0, Condition(0.5), np.empty(0), np.array([size]), rows)))
         total += size
     asked: list[int] = []
 
@@ -175,9 +176,9 @@ def test_what_is_kept_of_a_clip_comes_back_to_the_bit(n_parts, n_rows, n_columns
     drawn = np.random.default_rng(n_rows)
     parts = drawn.integers(0, 9, n_parts)
     rows = drawn.standard_normal((parts.sum(), n_columns)).astype(np.float32)
-    first = Embedded(1 / 3, -20 / 3, drawn.random(n_hops).astype(np.float32), parts, rows)
+    first = Embedded(1 / 3, -20 / 3, Condition(0.1, 2 / 3, 1 / 7), drawn.random(n_hops).astype(np.float32), parts, rows)
     again = Embedded.from_bytes(first.to_bytes())
-    assert (again.seconds, again.level) == (first.seconds, first.level)
+    assert (again.seconds, again.level, again.condition) == (first.seconds, first.level, first.condition)
     for name in ("envelope", "parts", "rows"):
         np.testing.assert_array_equal(getattr(again, name), getattr(first, name))
         assert getattr(again, name).shape == getattr(first, name).shape
@@ -187,7 +188,7 @@ def equal(one, other) -> bool:
     return all(
         np.array_equal(getattr(one, name), getattr(other, name))
         for name in ("X", "y", "utterance", "seconds", "levels", "sounds")
-    ) and (one.padded, one.dropped, one.utterances) == (other.padded, other.dropped, other.utterances)
+    ) and all(getattr(one, name) == getattr(other, name) for name in ("padded", "dropped", "utterances", "conditions"))
 
 
 def test_the_second_time_no_clip_is_read_and_no_network_opened(corpus, path, monkeypatch):

@@ -12,6 +12,7 @@ from sarcasm.audio import ffmpeg, libsndfile, mpeg, ogg
 from sarcasm.audio.faults import AGAIN, Fault, UnknownFormat
 from sarcasm.audio.libsndfile import CannotDecode, CannotOpen, Convert, Overwritten, Part, Sound
 from sarcasm.audio.sizes import announced, plain_header
+from sarcasm.files import START_BYTES, stand_in
 
 FLAC_TOTAL_PLACE = 21
 """Of the number of samples in the header, 36 bits behind 4 others (RFC 9639, section 8.2)."""
@@ -48,7 +49,10 @@ class Decoding:
         """
         if not self.n_bytes:
             raise Fault(f"is empty (0 bytes); {AGAIN}")
-        head = self.file.read(4)
+        start = self.file.read(START_BYTES)
+        if fault := stand_in(start):
+            raise Fault(fault)
+        head = start[:4]
         if head == b"OggS":
             return self._of_pages()
         if head == b"fLaC":
@@ -186,7 +190,7 @@ class Decoding:
             raise Fault(f"{lacking}{'' if ';' in str(lacking) else f'; {AGAIN}'}") from lacking
         if track.loss and not track.is_video:
             raise Fault(f"is damaged: {track.loss}; {AGAIN}")
-        return Sound(track.samples, track.sample_rate, track.n_frames, track.loss)
+        return Sound(track.samples, track.sample_rate, track.n_frames, track.condition, track.loss)
 
     def _buffered(self) -> io.BufferedReader:
         """The same file, for many small steps."""

@@ -11,7 +11,6 @@ from the size of a file, as it does for raw streams, is no promise.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
@@ -20,9 +19,11 @@ from typing import IO, TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sarcasm.audio.condition import Condition, ConditionMeter
 from sarcasm.audio.containers import Structure, look
 from sarcasm.audio.faults import Fault, UnknownFormat
-from sarcasm.audio.libsndfile import Convert, joined, most_samples, refuse_impossible, refuse_none, refuse_rate
+from sarcasm.audio.length import LONGEST_SECONDS, too_long
+from sarcasm.audio.libsndfile import Convert, joined, refuse_impossible, refuse_none, refuse_rate
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -54,6 +55,7 @@ class Track:
         lost_seconds: that are missing in the midst of the sound, or are there and left out.
         codec: of the stream, with its rate and channels.
         is_video: whether there is a moving picture with it.
+        condition: what there is to hear of it, as the stream has it.
     """
 
     samples: NDArray[np.float32]
@@ -64,6 +66,7 @@ class Track:
     lost_seconds: float
     codec: str
     is_video: bool
+    condition: Condition
 
     @property
     def loss(self) -> str:
@@ -81,7 +84,7 @@ def read_sound(
     sample_rate: int | None,
     video_rate: int | None = None,
     speechnorm: str | None = None,
-    longest_seconds: float = math.inf,
+    longest_seconds: float = LONGEST_SECONDS,
     convert: Convert = lambda blocks, _: blocks,
 ) -> Track:
     """Take the sound out of a file.
@@ -136,17 +139,14 @@ def _read(
         # Otherwise a frame whose checksum is wrong is played all the same.
         context.options = {"err_detect": "crccheck+explode"}
     ledger = _Ledger(container)
-    n_samples = 0
+    gauge, n_samples = _Gauge(longest_seconds), 0
 
     def counted() -> Iterator[NDArray[np.float32]]:
         nonlocal n_samples
-        for block in resampler.resampled(ledger.frames()):
+        for block in resampler.resampled(gauge.measured(ledger.frames())):
             refuse_rate(resampler.sample_rate)
             refuse_impossible(block[:, np.newaxis], n_samples, resampler.sample_rate)
             n_samples += len(block)
-            if n_samples > (n_most := most_samples(resampler.sample_rate, longest_seconds)):
-                longest = n_most / resampler.sample_rate
-                raise Fault(f"lasts longer than {longest:.0f} s, which is the most that is read; cut it into parts")
             yield block
 
     blocks = counted()
@@ -167,7 +167,7 @@ def _read(
     codec = f"{context.name}, {context.sample_rate} Hz, {context.layout.name}"
     return Track(
         samples, resampler.sample_rate, n_samples, promises[0][0] or None, n_damaged,
-        ledger.lost_seconds + cut_seconds, codec, is_video,
+        ledger.lost_seconds + cut_seconds, codec, is_video, gauge.condition,
     )  # fmt: skip
 
 
@@ -319,6 +319,46 @@ class _Ledger:
         if not self.lost_seconds:
             self.first_loss = self._heard_seconds
         self.lost_seconds = max(0.0, self.lost_seconds + seconds)
+
+
+class _Gauge:
+    """Looks at frames as they pass: whether there are too many, and what there is to hear in them."""
+
+    def __init__(self, longest_seconds: float) -> None:
+        self._longest_seconds, self._n_samples = longest_seconds, 0
+        self._meter: ConditionMeter | None = None
+        self._n_channels = 0
+
+    def measured(self, frames: Iterator[Any]) -> Iterator[Any]:
+        """The same frames."""
+        for frame in frames:
+            self._n_samples += frame.samples
+            n_channels = len(frame.layout.channels)
+            if fault := too_long(self._n_samples, frame.sample_rate, n_channels, self._longest_seconds):
+                raise Fault(fault)
+            if self._meter is None:
+                self._meter, self._n_channels = ConditionMeter(frame.sample_rate), n_channels
+            # Whoever changes them in the middle has two recordings in one; the first tells.
+            if n_channels == self._n_channels:
+                channels = _channels(frame)
+                self._meter.add(channels, channels.mean(axis=1))
+            yield frame
+
+    @property
+    def condition(self) -> Condition:
+        """Of all frames so far."""
+        return self._meter.condition if self._meter else Condition(0.0)
+
+
+def _channels(frame: Any) -> NDArray[np.float32]:
+    """A frame as float32 [samples, channels], full scale of an integer format at 1."""
+    found = frame.to_ndarray()
+    samples = found.T if frame.format.is_planar else found.reshape(-1, len(frame.layout.channels))
+    if samples.dtype.kind in "iu":
+        limits = np.iinfo(samples.dtype)
+        half = 2.0 ** (limits.bits - 1)
+        samples = (samples - (limits.min + half)) / half
+    return samples.astype(np.float32)
 
 
 class _Resampler:

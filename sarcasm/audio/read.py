@@ -16,10 +16,9 @@ had again, may lack a tenth of a second where somebody is told of it; nothing is
 
 from __future__ import annotations
 
-import math
 import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
@@ -27,11 +26,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from sarcasm.audio.condition import Condition
 from sarcasm.audio.decode import Decoding
 from sarcasm.audio.faults import AGAIN, Fault, UnknownFormat
-from sarcasm.audio.libsndfile import Convert, Sound, joined
+from sarcasm.audio.length import LONGEST_SECONDS
+from sarcasm.audio.libsndfile import Convert, Sound
 from sarcasm.errors import AudioError, UnknownFormatError
-from sarcasm.resampling import Resampler, resample
+from sarcasm.resampling import Resampler, resample_blocks
 
 SAMPLE_RATE = 16_000
 """Of every waveform past this module, in Hz: vggish_params.py, SAMPLE_RATE."""
@@ -40,7 +41,11 @@ _lacking: ContextVar[list[str] | None] = ContextVar("lacking", default=None)
 
 
 def read_waveform(
-    path: Path, resampler: Resampler, clip: str = "", longest_seconds: float = math.inf
+    path: Path,
+    resampler: Resampler,
+    clip: str = "",
+    longest_seconds: float = LONGEST_SECONDS,
+    examine: Callable[[Condition], object] | None = None,
 ) -> NDArray[np.float32]:
     """Read a clip as a mono waveform at 16 kHz.
 
@@ -49,6 +54,7 @@ def read_waveform(
         resampler: how another sample rate is brought to 16 kHz; that of a video's sound is changed by FFmpeg.
         clip: what an error calls the clip; "" names the file only.
         longest_seconds: see `read_samples`.
+        examine: is given what there is to hear of it.
 
     Returns:
         float32 [samples], finite, at least one sample; in [-1, 1] unless a floating file goes beyond.
@@ -59,7 +65,10 @@ def read_waveform(
     """
     name = _named(path, clip)
     with _named_faults(name):
-        return _heard(_read(path, longest_seconds, _at_16_khz(resampler), SAMPLE_RATE), name)
+        sound = _read(path, longest_seconds, _at_16_khz(resampler), SAMPLE_RATE)
+        if examine:
+            examine(sound.condition)
+        return _heard(sound, name)
 
 
 def waveform_of(content: bytes, name: str, resampler: Resampler, longest_seconds: float) -> NDArray[np.float32]:
@@ -82,14 +91,15 @@ def waveform_of(content: bytes, name: str, resampler: Resampler, longest_seconds
         return _heard(decoding.sound(), name)
 
 
-def read_samples(path: Path, clip: str = "", longest_seconds: float = math.inf) -> tuple[NDArray[np.float32], int]:
+def read_samples(
+    path: Path, clip: str = "", longest_seconds: float = LONGEST_SECONDS
+) -> tuple[NDArray[np.float32], int]:
     """Read a clip at the rate it has: mono samples, and their rate in Hz.
 
     Args:
         path: see `read_waveform`.
         clip: see `read_waveform`.
-        longest_seconds: a clip that lasts longer is refused, before it fills the memory; so is one of more than
-            `MOST_SAMPLES` where there is such a limit.
+        longest_seconds: a clip that lasts longer is refused, before it fills the memory; see `too_long`.
 
     Raises:
         AudioError: see `read_waveform`; `UnknownFormatError` where neither libsndfile nor FFmpeg makes sound of it.
@@ -100,9 +110,37 @@ def read_samples(path: Path, clip: str = "", longest_seconds: float = math.inf) 
         return _heard(sound, name), sound.sample_rate
 
 
+def survey(path: Path, look: Callable[[NDArray[np.float32]], object]) -> tuple[int, int, Condition]:
+    """Go through a clip at the rate it has, without holding it.
+
+    Args:
+        path: see `read_waveform`.
+        look: is given one block of mono samples, float32 [samples], after another.
+
+    Returns:
+        How many samples it has, their rate in Hz, and what there is to hear.
+
+    Raises:
+        AudioError: see `read_waveform`; the message names the file.
+    """
+
+    def looked_at(blocks: Iterator[NDArray[np.float32]], _: int) -> Iterator[NDArray[np.float32]]:
+        for block in blocks:
+            look(block)
+        yield np.zeros(1, np.float32)  # in place of all of them
+
+    with _named_faults(str(path)):
+        sound = _read(path, LONGEST_SECONDS, looked_at, None)
+        _heard(sound, str(path))
+    return sound.n_frames, sound.sample_rate, sound.condition
+
+
 @contextmanager
 def lenient() -> Iterator[list[str]]:
-    """Within the block, a video whose sound lacks a little is not refused; the list says what each lacks, by name."""
+    """Within the block, a video whose sound lacks a little is not refused; the list says what each lacks, by name.
+
+    It says too which clips are silent or have channels that cancel out.
+    """
     told: list[str] = []
     token = _lacking.set(told)
     try:
@@ -118,6 +156,8 @@ def _heard(sound: Sound, name: str) -> NDArray[np.float32]:
         raise Fault(f"is damaged: {sound.loss}; {AGAIN}")
     if sound.loss and told is not None:
         told.append(f"{name} is damaged: {sound.loss}")
+    if told is not None:
+        told += [f"{name} {fault}" for fault in sound.condition.faults]
     return sound.samples
 
 
@@ -133,11 +173,8 @@ def _named_faults(name: str) -> Iterator[None]:
 
 
 def _at_16_khz(resampler: Resampler) -> Convert:
-    def convert(blocks: Iterator[NDArray[np.float32]], sample_rate: int) -> Iterator[NDArray[np.float32]]:
-        samples = joined(list(blocks))
-        yield resample(samples, sample_rate, SAMPLE_RATE, resampler).astype(np.float32, copy=False)
-
-    return convert
+    # Block by block: at the rate of the file, an hour may fill gigabytes.
+    return lambda blocks, sample_rate: resample_blocks(blocks, sample_rate, SAMPLE_RATE, resampler)
 
 
 def _named(path: Path, clip: str) -> str:

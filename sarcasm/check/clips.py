@@ -13,17 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sarcasm.advice import how_to_prepare, how_to_remake
-from sarcasm.audio import read_samples
+from sarcasm.audio import SILENT_PEAK, Condition, survey
 from sarcasm.check.findings import Balance, Finding, Group, State, grouped
 from sarcasm.corpus import Corpus, Dataset, Utterance
 from sarcasm.corpus.dataset import MOST_LISTED
 from sarcasm.corpus.provenance import MANIFEST, Record, read_records
 from sarcasm.errors import AudioError, CorpusError
+from sarcasm.files import NOT_THE_FILE
 from sarcasm.splits import case_warnings
 
 READING_THREADS = 2
-SILENT_PEAK = 1e-3
-"""-60 dB of full scale: below the dither and hum of any recording with somebody speaking."""
 SHORT_SECONDS = 0.975
 """One example of VGGish (vggish_params.py: 96 frames of 10 ms and the rest of the last window)."""
 LONG_SECONDS = 30.0
@@ -31,6 +30,10 @@ LONG_SECONDS = 30.0
 FULL_SCALE = 0.999
 CLIPPED_RUN = 3
 """Successive samples at full scale: one or two occur in any loud recording, three make a flat top."""
+MOSTLY = 0.5
+"""Share of what is heard of a clip, from which on it is not fit for use without that."""
+UNHEARD = Condition(0.0)
+SWAP = "turn one channel's sign, or keep one channel alone: ffmpeg -i CLIP -af 'pan=mono|c0=c0' NEW.wav"
 RAREST_CLASS = 0.1
 """Smaller share of a class than can be scored on a test side of a fifth of the clips."""
 FEW_CLIPS = 20
@@ -44,9 +47,15 @@ class _Heard:
     fault: str = ""
     seconds: float = 0.0
     sample_rate: int = 0
-    peak: float = 0.0
+    condition: Condition = UNHEARD
     is_clipped: bool = False
     digest: str = ""
+
+    @property
+    def cancelled_share(self) -> float:
+        """Of what is heard; 0 where it is not worth a word."""
+        each = self.condition
+        return each.cancelled_seconds / each.heard_seconds if each.cancels_out else 0
 
 
 def examine(dataset: Dataset) -> tuple[list[Finding], Balance | None]:
@@ -96,22 +105,31 @@ def _listen(utterances: Sequence[Utterance]) -> dict[str, _Heard]:
 
 
 def _hear(utterance: Utterance) -> _Heard:
+    digest, flat_top = hashlib.sha256(), _FlatTop()
+
+    def look(block: NDArray[np.float32]) -> None:
+        digest.update(np.ascontiguousarray(block).data)
+        flat_top.look(block)
+
     try:
-        samples, sample_rate = read_samples(utterance.path)
+        n_samples, sample_rate, condition = survey(utterance.path, look)
     except AudioError as error:
         return _Heard(fault=str(error).removeprefix(str(utterance.path)).strip())
-    magnitudes = np.abs(samples)
-    digest = hashlib.sha256(samples.tobytes()).hexdigest()
-    return _Heard(
-        "", len(samples) / sample_rate, sample_rate, float(magnitudes.max()), _has_flat_top(magnitudes), digest
-    )
+    return _Heard("", n_samples / sample_rate, sample_rate, condition, flat_top.is_there, digest.hexdigest())
 
 
-def _has_flat_top(magnitudes: NDArray[np.float32]) -> bool:
-    is_full = (magnitudes >= FULL_SCALE).astype(np.int8)
-    return bool(
-        len(is_full) >= CLIPPED_RUN and np.convolve(is_full, np.ones(CLIPPED_RUN, np.int8)).max() >= CLIPPED_RUN
-    )
+class _FlatTop:
+    """Whether successive samples are at full scale, in blocks."""
+
+    def __init__(self) -> None:
+        self.is_there = False
+        self._last = np.zeros(0, bool)
+
+    def look(self, block: NDArray[np.float32]) -> None:
+        is_full = np.concatenate([self._last, np.abs(block) >= FULL_SCALE])
+        if len(is_full) >= CLIPPED_RUN:
+            self.is_there |= bool(np.lib.stride_tricks.sliding_window_view(is_full, CLIPPED_RUN).all(axis=1).any())
+        self._last = is_full[1 - CLIPPED_RUN :]
 
 
 def _of_files(dataset: Dataset, corpus: Corpus) -> Iterator[Finding]:
@@ -139,11 +157,20 @@ def _of_names(dataset: Dataset, corpus: Corpus) -> Iterator[Finding]:
 def _of_sound(dataset: Dataset, corpus: Corpus, heard: Mapping[str, _Heard]) -> Iterator[Finding]:
     paths = {utterance.id: utterance.path for utterance in corpus.utterances}
     for reason, ids in _by_reason(heard).items():
-        yield Finding(dataset.name, "unreadable clips", State.broken, reason, _remake(paths, ids), ids)
+        fix = "" if NOT_THE_FILE in reason else _remake(paths, ids)
+        yield Finding(dataset.name, "unreadable clips", State.broken, reason, fix, ids)
     sound = {id_: each for id_, each in heard.items() if not each.fault}
     kinds = {
         ("silent clips", State.broken, f"nothing above {20 * np.log10(SILENT_PEAK):.0f} dB of full scale"): [
-            id_ for id_, each in sound.items() if each.peak < SILENT_PEAK
+            id_ for id_, each in sound.items() if each.condition.is_silent
+        ],
+        (
+            "opposite channels",
+            State.broken,
+            "the channels cancel out: their average, which is what is used, loses most of the sound",
+        ): [id_ for id_, each in sound.items() if each.cancelled_share >= MOSTLY],
+        ("partly opposite channels", State.note, "the channels cancel out in parts, which their average loses"): [
+            id_ for id_, each in sound.items() if 0 < each.cancelled_share < MOSTLY
         ],
         (
             "short clips",
@@ -162,7 +189,7 @@ def _of_sound(dataset: Dataset, corpus: Corpus, heard: Mapping[str, _Heard]) -> 
         # What was made so cannot be made otherwise: its source is like that.
         as_source = sorted(prepared.intersection(members)) if state is State.broken else []
         if others := sorted(set(members).difference(as_source)):
-            fix = _remake(paths, others) if state is State.broken else ""
+            fix = SWAP if "opposite" in what else _remake(paths, others) if state is State.broken else ""
             yield Finding(dataset.name, what, state, detail, fix, tuple(others))
         if as_source:
             they, labels = ("it", "its label") if len(as_source) == 1 else ("they", "their labels")
@@ -191,7 +218,7 @@ def _as_prepared(corpus: Corpus) -> frozenset[str]:
 def _of_twins(dataset: Dataset, sound: Mapping[str, _Heard], prepared: frozenset[str]) -> Iterator[Finding]:
     twins = defaultdict(list)
     for id_, each in sound.items():
-        if each.peak >= SILENT_PEAK:
+        if each.condition.peak >= SILENT_PEAK:
             twins[each.digest].append(id_)
     same = sorted(sorted(ids) for ids in twins.values() if len(ids) > 1)
     as_source = [group for group in same if prepared.issuperset(group)]

@@ -14,7 +14,7 @@ import numpy as np
 from sarcasm.advice import how_to_prepare
 from sarcasm.check.findings import Finding, State
 from sarcasm.errors import SarcasmError
-from sarcasm.files import sha256
+from sarcasm.files import sha256, stand_in_at
 from sarcasm.prepare.source import Source
 from sarcasm.vggish import Engine, Postprocessor, VGGish, waveform_to_examples
 
@@ -68,7 +68,7 @@ def _of_file(path: Path, source: Source) -> Finding:
         return Finding(AREA, what, State.broken, f"{path} cannot be read ({error.strerror})", "mend its permissions")
     if fault:
         # Somebody's own weights are no defect, a file of the right size with other bytes is.
-        is_damaged = source.bytes is not None and path.stat().st_size == source.bytes
+        is_damaged = stand_in_at(path) is not None or path.stat().st_size == source.bytes
         fix = f"delete it, and {how_to_prepare(path) or 'fetch it again'}" if is_damaged else ""
         return Finding(
             AREA, what, State.broken if is_damaged else State.note, f"not the file of its source: it {fault}", fix

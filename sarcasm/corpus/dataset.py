@@ -21,6 +21,7 @@ from omegaconf import MISSING
 
 from sarcasm.corpus.utterance import Corpus, Utterance, normalized
 from sarcasm.errors import ConfigError, CorpusError
+from sarcasm.files import stand_in_at
 
 MOST_LISTED = 5
 """Names that an error lists before it only counts."""
@@ -194,8 +195,10 @@ def read_text(path: Path, option: str, advice: str) -> str:
         The text without the mark; its lines end with a line feed, whatever they end with in the file.
 
     Raises:
-        CorpusError: it is missing, not a file, not readable, or not such text.
+        CorpusError: it is missing, not the file (see `stand_in_at`), not readable, or not such text.
     """
+    if fault := stand_in_at(path):
+        raise CorpusError(f"{option}: {path} {fault}")
     try:
         text = _decoded(path.read_bytes(), f"{option}: {path}")
     except FileNotFoundError:

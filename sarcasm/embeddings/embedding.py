@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 from omegaconf import MISSING
 
-from sarcasm.audio import SAMPLE_RATE
+from sarcasm.audio import LONGEST_SECONDS, SAMPLE_RATE
 from sarcasm.store import Store
 from sarcasm.vggish import EXAMPLE_SAMPLES, waveform_to_examples
 from sarcasm.vggish.constants import EXAMPLE_FRAMES, HOP_SAMPLES
@@ -68,6 +68,8 @@ class Embedding:
 
     shortest_samples: ClassVar[int] = EXAMPLE_SAMPLES
     """Of a waveform that gives an example; a shorter clip is padded, dropped or refused."""
+    longest_seconds: ClassVar[float] = LONGEST_SECONDS
+    """Of a clip; a longer one is refused."""
     piece_seconds: ClassVar[float | None] = EXAMPLE_FRAMES * HOP_SAMPLES / SAMPLE_RATE
     """From one example of a clip to the next; None where the whole clip is one."""
     reads_in_processes: ClassVar[bool] = False

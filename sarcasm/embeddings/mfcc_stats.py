@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from omegaconf import MISSING
@@ -25,6 +26,7 @@ class MfccStatistics(Embedding):
     separate_vocals: bool = MISSING
 
     shortest_samples = acoustics.SHORTEST_SAMPLES
+    longest_seconds: ClassVar[float] = acoustics.LONGEST_SECONDS
     piece_seconds = None
     reads_in_processes = True
 

@@ -13,7 +13,7 @@ from functools import partial
 
 import numpy as np
 
-from sarcasm.audio import SAMPLE_RATE, read_waveform
+from sarcasm.audio import SAMPLE_RATE, padded, read_waveform
 from sarcasm.corpus import UNREADABLE, Corpus, Utterance
 from sarcasm.errors import AudioError
 from sarcasm.files import sha256
@@ -91,8 +91,7 @@ def _drawn(resampler: Resampler, utterance: Utterance, known: str) -> np.ndarray
     except (AudioError, OSError):
         # The clip was there when it was embedded; a page without its picture is still worth having.
         return None
-    padded = np.pad(waveform, (0, max(0, EXAMPLE_SAMPLES - len(waveform))))
-    return overview(waveform_to_examples(padded, SAMPLE_RATE))
+    return overview(waveform_to_examples(padded(waveform, EXAMPLE_SAMPLES), SAMPLE_RATE))
 
 
 def _packed(picture: np.ndarray) -> bytes:

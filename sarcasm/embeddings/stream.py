@@ -17,7 +17,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, astuple, dataclass, fields, replace
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sarcasm.audio import SAMPLE_RATE, read_waveform
+from sarcasm.audio import SAMPLE_RATE, Condition, padded, read_waveform
 from sarcasm.embeddings.embedding import Embedding, Network, Workers
 from sarcasm.errors import AudioError, WeightsError
 from sarcasm.files import sha256
@@ -45,7 +45,12 @@ AHEAD = 2
 """Clips read ahead for each thread that reads."""
 FEWEST_FOR_PROCESSES = 32
 """Clips; starting processes takes as long as a dozen."""
-HEAD = np.dtype([("seconds", "<f8"), ("level", "<f8"), ("n_parts", "<i8"), ("n_columns", "<i8"), ("n_hops", "<i8")])
+HEAD = np.dtype(
+    [
+        ("seconds", "<f8"), ("level", "<f8"), ("peak", "<f8"), ("heard_seconds", "<f8"), ("cancelled_seconds", "<f8"),
+        ("n_parts", "<i8"), ("n_columns", "<i8"), ("n_hops", "<i8"),
+    ]
+)  # fmt: skip
 """How the bytes of what is embedded begin: numbers, and the sizes of the arrays that follow."""
 
 
@@ -73,6 +78,7 @@ class Embedded:
     Attributes:
         seconds: its length, before padding.
         level: in dB of full scale, before padding.
+        condition: what there is to hear of it.
         envelope: float32 [n], see `sarcasm.loudness`.
         parts: int64 [k], rows of each of its k waveforms: of the clip itself, or of each changed copy.
         rows: float32 [sum(parts), D], embeddings; examples, before the network.
@@ -80,13 +86,15 @@ class Embedded:
 
     seconds: float
     level: float
+    condition: Condition
     envelope: np.ndarray
     parts: np.ndarray
     rows: np.ndarray
 
     def to_bytes(self) -> bytes:
         """As the store keeps it."""
-        head = np.array((self.seconds, self.level, len(self.parts), self.rows.shape[1], len(self.envelope)), HEAD)
+        sizes = (len(self.parts), self.rows.shape[1], len(self.envelope))
+        head = np.array((self.seconds, self.level, *astuple(self.condition), *sizes), HEAD)
         arrays = (self.parts.astype("<i8"), self.envelope.astype("<f4"), self.rows.astype("<f4"))
         return head.tobytes() + b"".join(array.tobytes() for array in arrays)
 
@@ -97,7 +105,8 @@ class Embedded:
         parts = np.frombuffer(kept, "<i8", head["n_parts"], HEAD.itemsize)
         floats = np.frombuffer(kept, "<f4", offset=HEAD.itemsize + parts.nbytes)
         rows = floats[head["n_hops"] :].reshape(-1, head["n_columns"])
-        return cls(float(head["seconds"]), float(head["level"]), floats[: head["n_hops"]], parts, rows)
+        condition = Condition(*(float(head[field.name]) for field in fields(Condition)))
+        return cls(float(head["seconds"]), float(head["level"]), condition, floats[: head["n_hops"]], parts, rows)
 
 
 @dataclass(frozen=True)
@@ -124,16 +133,19 @@ class Task:
         Raises:
             AudioError: it cannot be used, or is not what it was when its hash was taken.
         """
-        waveform = read_waveform(clip.path, self.resampler, clip.id)
+        conditions: list[Condition] = []
+        longest_seconds = min(each.longest_seconds for each in (self.embedding, self.augmentation) if each)
+        waveform = read_waveform(clip.path, self.resampler, clip.id, longest_seconds, conditions.append)
         if clip.sha256 is None or sha256(clip.path) != clip.sha256:
             raise AudioError(f"clip {clip.id}: {clip.path} was changed while it was being read; run again")
         augmentation = self.augmentation
         waveforms = augmentation.copies_of(waveform, self.seed, clip.id) if augmentation else [waveform]
         shortest = self.embedding.shortest_samples
-        examples = [self.embedding.examples(np.pad(each, (0, max(0, shortest - len(each))))) for each in waveforms]
+        examples = [self.embedding.examples(padded(each, shortest)) for each in waveforms]
         parts = np.array([len(each) for each in examples], np.int64)
         rows = examples[0] if len(examples) == 1 else np.concatenate(examples)
-        return Embedded(len(waveform) / SAMPLE_RATE, level_db(waveform), envelope(waveform), parts, rows)
+        seconds = len(waveform) / SAMPLE_RATE
+        return Embedded(seconds, level_db(waveform), conditions[0], envelope(waveform), parts, rows)
 
     def key(self, clip: Clip) -> str:
         """What of: the file's content; what is drawn for copies depends on the id too."""

@@ -12,7 +12,7 @@ from functools import cached_property
 import numpy as np
 
 from sarcasm.advice import how_to_remake
-from sarcasm.audio import SAMPLE_RATE
+from sarcasm.audio import SAMPLE_RATE, Condition
 from sarcasm.augmentation import Augmentation
 from sarcasm.corpus import MANIFEST, UNREADABLE, BadClips, Corpus, ShortClips, Utterance
 from sarcasm.embeddings.embedding import Embedding
@@ -53,6 +53,7 @@ class Table:
         pca: "sha256:..." of the released parameters that were applied, "fitted" where they come from the training rows,
             or "none".
         padded, dropped: ids of clips shorter than one example, by what was done with them.
+        conditions: what there is to hear of each of the utterances; empty where nobody knows.
         skipped: id -> cause, of clips that could not be used.
     """
 
@@ -67,6 +68,7 @@ class Table:
     pca: str = "none"
     padded: tuple[str, ...] = ()
     dropped: tuple[str, ...] = ()
+    conditions: tuple[Condition, ...] = ()
     skipped: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -244,6 +246,7 @@ def tabulate(
         pca=finish.pca,
         padded=tuple(sorted(padded)),
         dropped=tuple(sorted(dropped)),
+        conditions=tuple(one.condition for one in each),
         skipped=dict(sorted(skipped.items())),
     )
 

@@ -15,7 +15,7 @@ from sarcasm.corpus import ShortClips
 from sarcasm.corpus.dataset import read_json
 from sarcasm.embeddings import PCA, Embedding, Pool
 from sarcasm.errors import CorpusError, PackageError
-from sarcasm.files import read_whole
+from sarcasm.files import read_whole, stand_in_at
 from sarcasm.logits import N_LOGITS
 from sarcasm.resampling import Resampler
 from sarcasm.scoring import CLASSES, Decision
@@ -154,6 +154,8 @@ class Description:
             PackageError: there is none, or it is of another version, or not what it should be.
         """
         path = folder / DESCRIPTION
+        if fault := stand_in_at(path):
+            raise PackageError(f"{path} {fault}")
         try:
             content = read_json(read_whole(path, MOST_BYTES).decode(), str(path))
         except FileNotFoundError:

@@ -14,13 +14,13 @@ from types import TracebackType
 import numpy as np
 from omegaconf.errors import OmegaConfBaseException
 
-from sarcasm.audio import SAMPLE_RATE
+from sarcasm.audio import SAMPLE_RATE, padded
 from sarcasm.corpus import ShortClips
 from sarcasm.embeddings import Embedding, Network, Pool, means
 from sarcasm.embeddings.vggish import RELEASED_CHECKPOINT
 from sarcasm.errors import AudioError, PackageError, SarcasmError, WeightsError
 from sarcasm.features import Transform
-from sarcasm.files import hash_files
+from sarcasm.files import hash_files, stand_in_at
 from sarcasm.logits import NON_SARCASTIC, SARCASTIC, probability
 from sarcasm.npz import NpzError
 from sarcasm.options import made_again
@@ -33,10 +33,6 @@ from sarcasm.vggish import Postprocessor
 
 WEIGHTS_VARIABLE = "SARCASM_WEIGHTS"
 """Environment variable: where the weights lie here, if not where they lay in training."""
-LONGEST_SECONDS = 3600.0
-"""Of a clip that is gone through piece by piece."""
-LONGEST_WHOLE_SECONDS = 600.0
-"""Of one that is taken as a whole, which costs more than its length."""
 PIECES_AT_ONCE = 64
 """That are computed together, so that memory does not grow with a long clip: a minute."""
 IN_MLFLOW = Path("artifacts", "package")
@@ -90,7 +86,7 @@ class Package:
         transform: Transform, head: Head, opened: ExitStack,
     ) -> None:  # fmt: skip
         self.description = description
-        self.longest_seconds = LONGEST_WHOLE_SECONDS if embedding.piece_seconds is None else LONGEST_SECONDS
+        self.longest_seconds = embedding.longest_seconds
         self._embedding, self._network, self._postprocessor = embedding, network, postprocessor
         self._transform, self._head, self._opened = transform, head, opened
         self._turn = threading.Lock()
@@ -108,6 +104,9 @@ class Package:
         if not (folder / DESCRIPTION).exists() and (folder / IN_MLFLOW).is_dir():
             folder = folder / IN_MLFLOW
         description = Description.read(folder)
+        for path in sorted(folder.rglob("*")):
+            if fault := stand_in_at(path):
+                raise PackageError(f"{path} {fault}")
         _check_files(folder, description.files)
         embedding = _embedding(folder, description)
         with ExitStack() as opening:
@@ -220,7 +219,7 @@ class Package:
         """Waveforms of so many pieces each; a short clip with silence behind it."""
         shortest, piece_seconds = self._embedding.shortest_samples, self._embedding.piece_seconds
         if piece_seconds is None or len(waveform) <= shortest:
-            yield np.pad(waveform, (0, max(0, shortest - len(waveform))))
+            yield padded(waveform, shortest)
             return
         # From one piece to the next; a piece may reach into the next one, as VGGish's last window does.
         hop = round(piece_seconds * SAMPLE_RATE)

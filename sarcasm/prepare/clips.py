@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sarcasm.audio import read_samples
+from sarcasm.audio import SILENT_PEAK, read_samples
 from sarcasm.corpus.provenance import Record
 from sarcasm.corpus.wav import wav_bytes
 from sarcasm.errors import AudioError, DenoiseError, VideoError
@@ -22,14 +22,14 @@ from sarcasm.prepare.denoise import RESAMPLER_QUALITY, Denoiser, fitted
 from sarcasm.prepare.sound import Extract, read_sound
 from sarcasm.prepare.videos import Video
 
-SILENT_PEAK = 1e-3
-"""-60 dB of full scale: below the dither and hum of any recording with somebody speaking."""
 FULL_SCALE = 1 - 2.0**-15
 """The largest 16-bit sample."""
 SHORT_SECONDS = 0.975
 """One example of VGGish (vggish_params.py: 96 frames of 10 ms and the rest of the last window)."""
 LOUDEST_CHANGE_DB, QUIETEST_CHANGE_DB = 3.0, -30.0
 """A denoiser takes away; one that adds level, or leaves a thousandth of the energy, went wrong."""
+LONGEST_SECONDS = 600.0
+"""Of what is denoised: the denoisers hold a clip several times, at up to 48 kHz."""
 DIGITS = 6
 """Of numbers in the manifest."""
 
@@ -70,6 +70,7 @@ class ExtractClip:
             "damaged_packets": sound.damaged_packets,
         }
         warnings = [sound.loss] if sound.loss else []
+        warnings += sound.condition.faults if sound.condition.cancels_out else []
         return _write(
             self, sound.samples, sound.sample_rate, source, _pyav(), extract_parameters(self.extract), facts, warnings
         )
@@ -106,7 +107,7 @@ class DenoiseClip:
         """
         import soxr
 
-        original, sample_rate = read_samples(self.original)
+        original, sample_rate = read_samples(self.original, longest_seconds=LONGEST_SECONDS)
         source: dict[str, Any] = {
             "file": f"{self.original.parent.name}/{self.original.name}",
             "sha256": sha256(self.original),
@@ -114,7 +115,7 @@ class DenoiseClip:
         samples, rate = original, sample_rate
         if self.video is not None:
             content, source["video_sha256"] = self.video.read()
-            sound = read_sound(content, None, self.speechnorm)
+            sound = read_sound(content, None, self.speechnorm, LONGEST_SECONDS)
             samples, rate = sound.samples, sound.sample_rate
         cleaned = self.denoiser.denoise(samples, rate)
         if len(cleaned) != len(samples) or not np.isfinite(cleaned).all():

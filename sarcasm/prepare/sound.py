@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import IO
 
 from omegaconf import MISSING
 
-from sarcasm.audio import ffmpeg
+from sarcasm.audio import LONGEST_SECONDS, ffmpeg
 from sarcasm.audio.faults import Fault
 from sarcasm.audio.ffmpeg import Track
 from sarcasm.errors import ConfigError, VideoError
+from sarcasm.files import START_BYTES, stand_in
 from sarcasm.options import option
 
 SPEECHNORM = "e=6.25:r=0.00001:l=1"
@@ -42,7 +42,7 @@ class Extract:
 
 
 def read_sound(
-    file: IO[bytes], sample_rate: int | None, speechnorm: str | None = None, longest_seconds: float = math.inf
+    file: IO[bytes], sample_rate: int | None, speechnorm: str | None = None, longest_seconds: float = LONGEST_SECONDS
 ) -> Track:
     """Take the sound out of a video.
 
@@ -50,11 +50,14 @@ def read_sound(
         file: the video, of any format that FFmpeg knows.
         sample_rate: of the samples, in Hz; None keeps that of the stream.
         speechnorm: see `Extract`.
-        longest_seconds: sound that lasts longer is refused, before it fills the memory.
+        longest_seconds: sound that lasts longer is refused, before it fills the memory; see `too_long`.
 
     Raises:
         VideoError: it cannot be opened, has no sound, or is truncated; worded to follow the clip's name.
     """
+    if instead := stand_in(file.read(START_BYTES)):
+        raise VideoError(instead)
+    file.seek(0)
     try:
         return ffmpeg.read_sound(file, sample_rate, speechnorm=speechnorm, longest_seconds=longest_seconds)
     except Fault as fault:

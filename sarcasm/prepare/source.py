@@ -104,6 +104,8 @@ class Source:
         Raises:
             OSError: it cannot be read.
         """
+        if fault := files.stand_in_at(path):
+            return fault
         n_bytes = path.stat().st_size
         if self.bytes is not None and n_bytes != self.bytes:
             return f"has {n_bytes:,} bytes where {self.bytes:,} are expected"

@@ -20,6 +20,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from sarcasm.errors import SourceError, VideoError
+from sarcasm.files import stand_in_at
 
 LARGEST_VIDEO_BYTES = 512 * 2**20
 """A clip of some seconds has a few MB."""
@@ -121,6 +122,8 @@ def find_videos(place: Path, folder: str, name: str, ids: Collection[str], optio
     try:
         if place.is_dir():
             return _in_folder(place, folder, name, ids)
+        if fault := stand_in_at(place):
+            raise SourceError(f"{option}: {place} {fault}")
         return _in_archive(place, folder, {name.format(id=id_): id_ for id_ in ids})
     except FileNotFoundError:
         raise SourceError(f"{option}: {place} is not there; name a zip archive or a folder of videos") from None
@@ -148,6 +151,8 @@ def archive_fault(path: Path, folder: str, name: str) -> str | None:
         folder: see `find_videos`.
         name: see `find_videos`.
     """
+    if fault := stand_in_at(path):
+        return fault
     member = None
     try:
         with zipfile.ZipFile(path) as archive:

@@ -25,7 +25,7 @@ def cautions(clips: Corpus, table: Table, folds: Sequence[Fold], audit: Audit) -
         found.append(f"There is no VGGish checkpoint: the embeddings come from random weights (seed {seed}){fitted}.")
     elif table.fits_pca:
         found.append("VGGish's PCA was not made for this embedding: one is fitted on the training rows.")
-    found += audit.warnings + case_warnings(clips.utterances)
+    found += [*audit.warnings, *case_warnings(clips.utterances), *_unheard(table)]
     n_sarcastic, n_all = int(table.utterance_labels.sum()), len(table.utterances)
     if 1 in (n_sarcastic, n_all - n_sarcastic):
         word = "sarcastic" if n_sarcastic == 1 else "not sarcastic"
@@ -50,6 +50,28 @@ def cautions(clips: Corpus, table: Table, folds: Sequence[Fold], audit: Audit) -
         )
     if table.dropped:
         found.append(f"{_counted(table.dropped, 'clip')} under one example dropped: {_listed(table.dropped)}.")
+    return found
+
+
+def _unheard(table: Table) -> list[str]:
+    """What is silent, and whose channels leave nothing when they are averaged."""
+    each = [(one.id, condition) for one, condition in zip(table.utterances, table.conditions, strict=False)]
+    silent = [id_ for id_, condition in each if condition.is_silent]
+    opposite = [
+        f"{id_} (in {condition.cancelled_seconds:.1f} of {condition.heard_seconds:.1f} s)"
+        for id_, condition in each
+        if condition.cancels_out
+    ]
+    found = []
+    if opposite:
+        clips_have, their = ("clip has", "its") if len(opposite) == 1 else ("clips have", "their")
+        found.append(
+            f"{len(opposite)} {clips_have} channels that cancel out (opposite phase), so that {their} average, which is"
+            f" what is used, loses the sound (turn one channel's sign, or keep one channel alone): {_listed(opposite)}."
+        )
+    if silent:
+        clips_are = "clip is" if len(silent) == 1 else "clips are"
+        found.append(f"{len(silent)} {clips_are} silent: {_listed(silent)}.")
     return found
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from sarcasm.audio import SAMPLE_RATE
+from sarcasm.audio import SAMPLE_RATE, padded
 from sarcasm.embeddings import N_LEVELS, overview
 from sarcasm.packaged import Prediction
 from sarcasm.report.drawing import BLUE, GREY, new_figure, note_at_foot, png, style
@@ -26,8 +26,7 @@ def clip_picture(title: str, waveform: np.ndarray, prediction: Prediction, notes
     Returns:
         A PNG.
     """
-    padded = np.pad(waveform, (0, max(0, EXAMPLE_SAMPLES - len(waveform))))
-    examples = waveform_to_examples(padded, SAMPLE_RATE)
+    examples = waveform_to_examples(padded(waveform, EXAMPLE_SAMPLES), SAMPLE_RATE)
     drawn_seconds = len(examples) * EXAMPLE_FRAMES * HOP_SAMPLES / SAMPLE_RATE
     end = max(drawn_seconds, prediction.pieces[-1].end)
     figure = new_figure(min(14.0, max(5.6, end / 2)), 4.0)

@@ -56,7 +56,7 @@ def data_uri(path: Path, clip: str) -> str:
     waveform = read_waveform(path, Resampler.soxr, clip)
     file = io.BytesIO()
     try:
-        soundfile.write(file, waveform.clip(-1, 1), SAMPLE_RATE, format="MP3")
+        soundfile.write(file, waveform.clip(-1, 1, out=waveform), SAMPLE_RATE, format="MP3")
     except (soundfile.LibsndfileError, ValueError) as error:
         raise AudioError(f"clip {clip}: {path} cannot be made into MP3 ({error})") from error
     return f"data:audio/mpeg;base64,{base64.b64encode(file.getvalue()).decode()}"

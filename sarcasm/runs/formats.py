@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from sarcasm.errors import SarcasmError
-from sarcasm.files import atomic
+from sarcasm.files import atomic, irregular
 from sarcasm.report.escaping import csv_cell, latex_text, markdown_text
 from sarcasm.runs.table import Cell, Table, heading
 from sarcasm.tracking import Recorded
@@ -89,6 +89,8 @@ def save(text: str, path: Path, is_forced: bool) -> None:
     """
     if path.is_dir():
         raise SarcasmError(f"{path} is a folder; name a file in it")
+    if fault := irregular(path):
+        raise SarcasmError(f"{path} {fault}; name another")
     if not path.parent.is_dir():
         raise SarcasmError(f"{path}: there is no folder {path.parent}; make it, or name another")
     if path.exists() and not is_forced and not _is_ours(path):

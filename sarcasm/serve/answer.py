@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from sarcasm.audio import SAMPLE_RATE, lenient
+from sarcasm.audio import SAMPLE_RATE, lenient, padded
 from sarcasm.embeddings import Embedding, overview
 from sarcasm.errors import AudioError
 from sarcasm.packaged import Prediction
@@ -69,7 +69,7 @@ def warm_up(model: Model) -> None:
 
 def _picture(waveform: np.ndarray) -> dict[str, Any]:
     """As a page of a run draws it: whole examples of VGGish, one at least."""
-    examples = waveform_to_examples(np.pad(waveform, (0, max(0, EXAMPLE_SAMPLES - len(waveform)))), SAMPLE_RATE)
+    examples = waveform_to_examples(padded(waveform, EXAMPLE_SAMPLES), SAMPLE_RATE)
     png = drawn(overview(examples))
     seconds = len(examples) * (Embedding.piece_seconds or 0.0)
     return {"picture": base64.b64encode(png).decode(), "picture_seconds": round(seconds, 3)}

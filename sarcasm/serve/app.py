@@ -8,6 +8,7 @@ Every refusal is JSON, {"error": what, and what to do}, with a status of 400 and
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
@@ -29,13 +30,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from sarcasm.errors import SarcasmError
 from sarcasm.serve.answer import Model, answer
 from sarcasm.serve.limits import Limits
+from sarcasm.serve.uploads import CLOSE, Uploads
 
 HOSTS = ("127.0.0.1", "localhost")
 """What a browser may call this machine. A page whose own name was made to lead here has another (DNS rebinding)."""
-DISCARDED_SHARE = 4
-"""Times the limit, up to which a file that is too large is read away: only then does its sender read what is wrong."""
-CLOSE = {"Connection": "close"}
-"""Or the server would go on reading, and throwing away, what is still being sent."""
+HOST_HEADER = re.compile(rf"(?:{'|'.join(map(re.escape, HOSTS))})(?::[0-9]{{1,5}})?", re.IGNORECASE)
+MOST_HEADERS, MOST_HEADER_BYTES = 100, 16_384
+"""Of a request, the latter with its address; browsers send a dozen headers, of a few hundred bytes."""
 LONGEST_NAME = 120
 NAME_HEADER = "X-Clip-Name"
 HEADERS = {
@@ -84,6 +85,7 @@ def application(model: Model, facts: Mapping[str, Any], limits: Limits) -> Starl
         middleware=[
             Middleware(_SafeHeaders),
             Middleware(TrustedHostMiddleware, allowed_hosts=list(HOSTS), www_redirect=False),
+            Middleware(_PlainRequests),
             Middleware(_OwnPagesOnly),
         ],
         exception_handlers={HTTPException: _refusal, Exception: _mistake},
@@ -98,6 +100,7 @@ class _Hearing:
         self._model, self._limits = model, limits
         # TensorFlow has processors enough of its own for one clip.
         self._ear = ThreadPoolExecutor(1, thread_name_prefix="ear")
+        self._uploads = Uploads(limits)
         self._n_waiting = 0
 
     @asynccontextmanager
@@ -108,17 +111,17 @@ class _Hearing:
 
     async def predict(self, request: Request) -> Response:
         """What the model says of the clip in the request's body."""
+        self._refuse_full()
+        if request.headers.get("content-type", "").startswith("multipart/"):
+            raise HTTPException(415, "send the bytes of the file as they are, not as a form: curl --data-binary @FILE")
+        name = _safe_name(request.headers.get(NAME_HEADER, ""))
+        with_picture = request.query_params.get("picture") == "true"
+        try:
+            content = await self._uploads.content(request)
+        except ClientDisconnect:
+            return Response(status_code=400)  # nobody is there to read it
+        # Only a clip that is here takes a place: who sends slowly keeps nobody from being heard.
         with self._place():
-            if request.headers.get("content-type", "").startswith("multipart/"):
-                raise HTTPException(
-                    415, "send the bytes of the file as they are, not as a form: curl --data-binary @FILE"
-                )
-            name = _safe_name(request.headers.get(NAME_HEADER, ""))
-            with_picture = request.query_params.get("picture") == "true"
-            try:
-                content = await self._content(request)
-            except ClientDisconnect:
-                return Response(status_code=400)  # nobody is there to read it
             heard = partial(answer, self._model, content, name, with_picture=with_picture)
             try:
                 said = await asyncio.get_running_loop().run_in_executor(self._ear, heard)
@@ -129,42 +132,18 @@ class _Hearing:
     @contextmanager
     def _place(self) -> Iterator[None]:
         """A place among those who wait; nobody else counts them, as all of this is one thread."""
-        if self._n_waiting >= self._limits.waiting:
-            raise HTTPException(
-                503, f"{self._n_waiting} clips are waiting already; send it again in a moment", {"Retry-After": "2"}
-            )
+        self._refuse_full()
         self._n_waiting += 1
         try:
             yield
         finally:
             self._n_waiting -= 1
 
-    async def _content(self, request: Request) -> bytes:
-        most = self._limits.most_bytes
-        too_large = (
-            f"the file is larger than {self._limits.megabytes:g} MB; cut it into parts, or start with more --max-mb"
-        )
-        announced = request.headers.get("content-length", "")
-        if announced.isdecimal() and int(announced) > DISCARDED_SHARE * most:
-            raise HTTPException(413, too_large, CLOSE)
-        content, n_bytes = bytearray(), 0
-        try:
-            async with asyncio.timeout(self._limits.upload_seconds):
-                async for chunk in request.stream():
-                    n_bytes += len(chunk)
-                    if n_bytes <= most:
-                        content += chunk
-                    elif n_bytes > DISCARDED_SHARE * most:
-                        raise HTTPException(413, too_large, CLOSE)
-        except TimeoutError as error:
+    def _refuse_full(self) -> None:
+        if self._n_waiting >= self._limits.waiting:
             raise HTTPException(
-                408, f"the file has not arrived within {self._limits.upload_seconds:g} s; send it again", CLOSE
-            ) from error
-        if n_bytes > most:
-            raise HTTPException(413, too_large)
-        if not content:
-            raise HTTPException(400, "there is no clip in the request; send the bytes of a sound file as its body")
-        return bytes(content)
+                503, f"{self._n_waiting} clips are waiting already; send it again in a moment", {"Retry-After": "2"}
+            )
 
 
 class _SafeHeaders:
@@ -180,6 +159,37 @@ class _SafeHeaders:
             await send(message)
 
         await self._app(scope, receive, safely)
+
+
+class _PlainRequests:
+    """Refuses what no browser sends, whatever the parser of HTTP lets through.
+
+    Two names of the host (RFC 9112, section 3.2: they may be read as either), a whole address in place of a path, which
+    a proxy is asked for, and more headers than anybody needs.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and (refused := self._refusal(scope)):
+            status, error = refused
+            await JSONResponse({"error": error}, status, CLOSE)(scope, receive, send)
+            return
+        await self._app(scope, receive, send)
+
+    @staticmethod
+    def _refusal(scope: Scope) -> tuple[int, str] | None:
+        headers, target = scope["headers"], scope.get("raw_path") or scope["path"].encode()
+        n_bytes = len(target) + len(scope["query_string"]) + sum(len(name) + len(value) for name, value in headers)
+        if len(headers) > MOST_HEADERS or n_bytes > MOST_HEADER_BYTES:
+            return 431, f"the request has more than {MOST_HEADERS} headers, or {MOST_HEADER_BYTES} bytes of them"
+        hosts = Headers(scope=scope).getlist("host")
+        if len(hosts) != 1 or not HOST_HEADER.fullmatch(hosts[0]):
+            return 400, f"this server is called {' or '.join(HOSTS)}, and one Host header has to say so"
+        if not target.startswith(b"/"):
+            return 400, "ask for a path of this server, such as /api/model"
+        return None
 
 
 class _OwnPagesOnly:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import logging
 import socket
 from contextlib import suppress
 
+import h11
 import uvicorn
 from starlette.types import ASGIApp
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from sarcasm.errors import ConfigError, SarcasmError
 
@@ -16,6 +19,42 @@ HOST = "127.0.0.1"
 """This machine alone: who reaches the port may ask, and there are no passwords. Others come by ssh -L."""
 LAST_SECONDS = 3
 """That those who still send or read are given when it ends."""
+MOST_HEAD_BYTES = 16_384
+HEAD_SECONDS = 10.0
+"""That a connection may take for the head of a request, from when one may begin; uvicorn itself waits for ever."""
+
+
+class _Protocol(H11Protocol):
+    """HTTP by h11, which is always there; with httptools, another would be taken, of other limits, where it is."""
+
+    _waiting: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._await_head()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self.conn.their_state is not h11.IDLE:
+            self._stop_waiting()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self.conn.their_state is h11.IDLE:
+            self._await_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_waiting()
+        super().connection_lost(exc)
+
+    def _await_head(self) -> None:
+        self._stop_waiting()
+        self._waiting = self.loop.call_later(HEAD_SECONDS, self.transport.close)
+
+    def _stop_waiting(self) -> None:
+        if self._waiting is not None:
+            self._waiting.cancel()
+            self._waiting = None
 
 
 def listen(port: int) -> socket.socket:
@@ -68,6 +107,6 @@ def server(application: ASGIApp, *, is_verbose: bool) -> uvicorn.Server:
         uvicorn.Config(
             application, lifespan="on", log_config=None, log_level="info" if is_verbose else "error",
             access_log=is_verbose, server_header=False, proxy_headers=False, timeout_graceful_shutdown=LAST_SECONDS,
-            h11_max_incomplete_event_size=16_384,
+            http=_Protocol, ws="none", loop="asyncio", h11_max_incomplete_event_size=MOST_HEAD_BYTES,
         )
     )  # fmt: skip

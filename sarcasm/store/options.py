@@ -8,6 +8,7 @@ from pathlib import Path
 from omegaconf import MISSING
 
 from sarcasm.errors import ConfigError
+from sarcasm.files import irregular
 from sarcasm.options import option
 from sarcasm.store.store import Store
 
@@ -30,5 +31,13 @@ class Keeping:
             raise ConfigError("store.enabled=true needs store.path=FILE; choose store=on")
 
     def open(self) -> Store:
-        """Open the store; where it cannot be used, a warning says so, and nothing is kept."""
+        """Open the store; where it cannot be used, a warning says so, and nothing is kept.
+
+        Raises:
+            ConfigError: what is there can never be one: a folder, a pipe, a socket or a device.
+        """
+        if self.enabled and self.path and (fault := irregular(Path(self.path))):
+            raise ConfigError(
+                f"store.path: {self.path} {fault}; name another with store.path=FILE, or choose store=off"
+            )
         return Store(Path(self.path) if self.enabled and self.path else None)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sarcasm.errors import StoreError
+from sarcasm.files import irregular
 from sarcasm.store import layout
 
 LISTED_AT_ONCE = 500
@@ -163,6 +164,8 @@ def clear(path: Path) -> Dropped:
 def _opened(path: Path, is_read_only: bool = False) -> Iterator[sqlite3.Connection]:
     if not path.exists():
         raise StoreError(f"store.path: {path} is not there; a run with store=on makes it")
+    if fault := irregular(path):
+        raise StoreError(f"store.path: {path} {fault}; name another with store.path=FILE")
     try:
         with closing(layout.connect(path, is_read_only)) as connection:
             yield connection

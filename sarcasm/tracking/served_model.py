@@ -2,7 +2,7 @@
 
 Input: a table with a row for each clip and a column `audio` (the bytes of a file, in base64) or `path` (a file on this
 machine). Output, row by row: `probability` that the clip is sarcastic, `label`, and `pieces`, the probability of each
-piece. A clip that cannot be used is answered with HTTP 400 and why.
+piece. A clip that cannot be used is answered with HTTP 400 and why; so are clips that together last too long.
 
 Environment: SARCASM_CLIPS names the folders that paths may lead into, separated as in PATH; without it, none is read.
 SARCASM_WEIGHTS names the weights where they lie elsewhere than they lay in training.
@@ -20,8 +20,11 @@ from mlflow.models import set_model
 from mlflow.pyfunc import PythonModel, PythonModelContext
 
 CLIPS_VARIABLE = "SARCASM_CLIPS"
-LARGEST_BYTES = 2**29
-"""Of a clip that is sent, half a GiB."""
+LARGEST_BYTES = 2**26
+"""Of a clip that is sent, 64 MiB."""
+LONGEST_SECONDS = 600.0
+"""Of all clips of a request together: MLflow waits a minute for an answer (MLFLOW_SCORING_SERVER_REQUEST_TIMEOUT). On
+two busy processor cores, VGGish needed ten seconds for as much."""
 
 
 class SarcasmModel(PythonModel):
@@ -32,6 +35,7 @@ class SarcasmModel(PythonModel):
         from sarcasm.packaged import Package
 
         self._package = Package.load(Path(context.artifacts["package"]))
+        self._package.longest_seconds = min(self._package.longest_seconds, LONGEST_SECONDS)
 
     def predict(
         self,
@@ -52,15 +56,23 @@ class SarcasmModel(PythonModel):
         Raises:
             MlflowException: a row has neither column or both, or its clip cannot be used.
         """
-        from sarcasm.errors import SarcasmError
+        from sarcasm.audio import SAMPLE_RATE
+        from sarcasm.errors import AudioError, SarcasmError
 
         if not {"audio", "path"} & set(model_input.columns):
             raise MlflowException.invalid_parameter_value('a table with a column "audio" or "path" is needed')
-        said = []
+        said, n_samples = [], 0
         for number, row in enumerate(model_input.to_dict("records")):
             given = {name: row[name] for name in ("audio", "path") if isinstance(row.get(name), str)}
             try:
-                prediction = self._package.predict(self._waveform(given, f"clip {number}"))
+                waveform = self._waveform(given, f"clip {number}")
+                n_samples += len(waveform)
+                if n_samples > LONGEST_SECONDS * SAMPLE_RATE:
+                    raise AudioError(
+                        f"clip {number}: the clips of this request last longer than {LONGEST_SECONDS:g} s together;"
+                        " send them in several requests"
+                    )
+                prediction = self._package.predict(waveform)
             except SarcasmError as error:
                 raise MlflowException.invalid_parameter_value(str(error)) from error
             pieces = [piece.probability for piece in prediction.pieces]

@@ -7,7 +7,6 @@ builds it aside and renames it when it is whole.
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import glob
 import logging
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sarcasm.errors import TrackingError
+from sarcasm.files import irregular
 from sarcasm.tracking.failures import ELSEWHERE
 from sarcasm.tracking.locations import ARTIFACTS, follow, mlflow_uri_of, write_beside
 from sarcasm.tracking.locations import uri_of as uri_of  # of which path_of is the inverse
@@ -118,10 +118,8 @@ def refuse_others(database: Path) -> None:
     Raises:
         OSError: what it is instead.
     """
-    if database.is_dir():
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(database))
-    if database.exists() and not database.is_file():
-        raise OSError(f"it is a pipe, a socket or a device, not a file; move it away {ELSEWHERE}")
+    if fault := irregular(database):
+        raise OSError(f"it {fault}; move it away {ELSEWHERE}")
 
 
 def build(database: Path) -> None:

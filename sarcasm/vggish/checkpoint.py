@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from sarcasm.errors import WeightsError
+from sarcasm.files import stand_in_at
 from sarcasm.tensorflow_runtime import Checkpoint, CheckpointError, open_checkpoint
 from sarcasm.vggish.constants import LAYERS, variable_shapes
 
@@ -50,6 +51,9 @@ def read_checkpoint(checkpoint: Path) -> dict[str, np.ndarray]:
     if checkpoint.suffix == ".index":
         checkpoint = checkpoint.with_suffix("")
     try:
+        for file in checkpoint_files(checkpoint):
+            if fault := stand_in_at(file):
+                raise WeightsError(f"embedding.checkpoint: {file} {fault}")
         if checkpoint.is_dir():
             raise WeightsError(f"{source} is a folder; name the checkpoint in it")
         if not checkpoint.exists() and not checkpoint.with_name(f"{checkpoint.name}.index").exists():

@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from sarcasm.errors import WeightsError
+from sarcasm.files import stand_in_at
 from sarcasm.npz import Header, NpzError, OneArrayError, read_npz
 from sarcasm.vggish import constants as c
 
@@ -106,6 +107,8 @@ def _check(eigen_vectors: Header | np.ndarray, means: Header | np.ndarray, sourc
 
 def _read(path: Path) -> tuple[np.ndarray, np.ndarray, str]:
     source = f"pca.params: {path}"
+    if fault := stand_in_at(path):
+        raise WeightsError(f"{source} {fault}")
 
     def choose(headers: Mapping[str, Header]) -> tuple[str, str]:
         if missing := [name for name in (EIGEN_VECTORS, MEANS) if name not in headers]:
