@@ -75,7 +75,7 @@ def read_command_line(arguments: Sequence[str]) -> list[str]:
     parser.error = refuse  # type: ignore[method-assign]
     given, others = parser.parse_known_args(list(arguments))
     if others:
-        flags = [flag for action in parser._actions for flag in action.option_strings]
+        flags = re.findall(r"--?[a-z-]+", parser.format_usage())
         if others[0].startswith("-"):
             refuse(f"there is no flag {others[0]}{did_you_mean(others[0], flags)}")
         refuse(f"{others[0]} stands after a flag that follows other options; write flags first, as in -m {others[0]}")
@@ -212,13 +212,13 @@ def _value_as_typed(value: str, is_place: bool = False, is_sweep: bool = False) 
         if is_sweep and "," in value and not is_there:
             return ",".join(_value_as_typed(each, is_place) for each in value.split(","))
         return _quoted(value)
-    read = override._value
+    read = override.value()
     if is_there and (read != value or "${" in value):
         # What several values, an interpolation or blanks around a word are to Hydra is the name of a file here.
         return _quoted(value)
     if is_sweep and isinstance(read, ChoiceSweep) and not re.search(NOT_PLAIN, value):
         return ",".join(_value_as_typed(each.strip(), is_place) for each in value.split(","))
-    if read is None or isinstance(read, str | QuotedString) or override.is_sweep_override():
+    if read is None or isinstance(read, str) or override.is_sweep_override():
         return value
     return value if isinstance(read, int | float) and str(read) == value else _quoted(value)
 
@@ -263,7 +263,7 @@ def _too_many_jobs(words: Sequence[str]) -> str | None:
     swept = [override for word in words if (override := _parsed(word)) and override.is_sweep_override()]
     if any(word.startswith("hydra/sweeper=") for word in words):
         return None
-    n_values = [_n_values(override._value) for override in swept]
+    n_values = [_n_values(override.value()) for override in swept]
     if (n_jobs := math.prod(n_values)) <= MOST_JOBS:
         return None
     most = _shown(str(swept[n_values.index(max(n_values))].input_line))
@@ -318,7 +318,7 @@ def _wrong_overrides(
 
 
 def _wrong_choices(group: str, override: Override, config: str) -> Iterator[str]:
-    value, typed = override._value, _shown(str(override.input_line))
+    value, typed = override.value(), _shown(str(override.input_line))
     choices = help_page.choices(group)
     if override.is_sweep_override() and not isinstance(value, ChoiceSweep):
         return  # a glob or a range: Hydra's to judge

@@ -36,6 +36,8 @@ BYTES_OF_A_STEP = 100
 """A row of MLflow's table of metrics, with its index."""
 BYTES_OF_A_WEIGHT = 16
 """While it is trained: itself, its gradient and Adam's two moments, float32."""
+BYTES_OF_A_VALUE = 8
+"""Of a unit for a row: itself and its gradient, float32."""
 
 
 class ClassWeight(Enum):
@@ -104,20 +106,25 @@ class Adam(Trainer):
             )
 
 
-def refuse_too_many_weights(n_weights: int, what: str) -> None:
+def refuse_too_many_weights(n_weights: int, what: str, n_rows: int = 0, n_units: int = 0) -> None:
     """Stop before more memory is asked for than there is.
 
     Args:
         n_weights: that are trained.
         what: the option that makes them so many, with its value.
+        n_rows: that a step takes at a time, where that is known.
+        n_units: of all layers.
 
     Raises:
         ConfigError: training them does not fit into the memory of this machine.
     """
-    if (needed := BYTES_OF_A_WEIGHT * n_weights) > (there := memory_bytes()):
+    needed, there = BYTES_OF_A_WEIGHT * n_weights + BYTES_OF_A_VALUE * n_rows * n_units, memory_bytes()
+    if needed > there:
+        on_rows = f" on {n_rows:,} rows at a time" if n_rows else ""
+        or_fewer = ", or fewer rows at a time with trainer.batch_size" if n_rows else ""
         raise ConfigError(
-            f"{what}: training {n_weights:,} weights takes {needed / 1e9:,.0f} GB of memory, and there are"
-            f" {there / 1e9:,.0f} GB; choose fewer units"
+            f"{what}: training {n_weights:,} weights{on_rows} takes {needed / 1e9:,.1f} GB of memory, and there are"
+            f" {there / 1e9:,.1f} GB; choose fewer units{or_fewer}"
         )
 
 
@@ -192,9 +199,10 @@ def fit_network(
             losses_of_rows = losses_of_rows * weights
         loss = tf.reduce_mean(losses_of_rows)
         update = tf.train.AdamOptimizer(trainer.learning_rate, epsilon=trainer.epsilon).minimize(loss)
-        refuse_too_many_weights(
-            sum(math.prod(each.shape.as_list()) for each in tf.trainable_variables()), "the head that is chosen"
-        )
+        shapes = [each.shape.as_list() for each in tf.trainable_variables()]
+        n_units = sum(shape[0] for shape in shapes if len(shape) == 1)  # each has a bias
+        n_weights = sum(map(math.prod, shapes))
+        refuse_too_many_weights(n_weights, "the head that is chosen", min(batch_size, n_rows), n_units)
         watched = _Watched(logits, batch_X, batch_y, validation, trainer.patience) if validation else None
         all_variables = [each for each in tf.global_variables() if each is not all_X and each is not all_y]
         fitted_ones = set(initial or {}) | {each.op.name for each in tf.trainable_variables()}

@@ -183,10 +183,10 @@ WRONG = {
     "tracking.run_name=\udcff": r"tracking.run_name=\udcff: not a text in UTF-8; give the file another name",
 }  # fmt: skip
 SIZES = {
-    "head.hidden=[100000000]": "head.hidden=[100000000]: training 13,000,000,000 weights takes 208 GB of memory, and there"
-    " are 25 GB; choose fewer units",
-    "head.hidden=[100000,100000]": "head.hidden=[100000, 100000]: training 10,013,000,000 weights takes 160 GB of memory, and"
-    " there are 25 GB; choose fewer units",
+    "head.hidden=[100000000]": "head.hidden=[100000000]: training 13,000,000,000 weights takes 208.0 GB of memory, and there"
+    " are 25.0 GB; choose fewer units",
+    "head.hidden=[100000,100000]": "head.hidden=[100000, 100000]: training 10,013,000,000 weights takes 160.2 GB of memory, and"
+    " there are 25.0 GB; choose fewer units",
     f"head.hidden=[{'1,' * 100}1]": "head.hidden: 101 layers; 100 at most are possible",
     "head.hidden=[0]": "head.hidden=[0]: a layer needs at least one unit",
     "head.hidden=[-4]": "head.hidden=[-4]: a layer needs at least one unit",

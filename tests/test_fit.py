@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from sarcasm import fit
 from sarcasm.errors import ConfigError, TrainingError
 from sarcasm.fit import Adam, ClassWeight, Rows, balanced_weights
 from sarcasm.heads import MLP, SVM
@@ -69,6 +70,19 @@ def test_losses_on_bytes_jump_before_they_fall_as_the_notebooks_did(rng):
     _, losses = losses_of(MLP(name="big", hidden=[1024, 1024]), adam(), X, rng.random(300) < 0.5)
     assert losses[0] > 1
     assert losses[-1] < max(losses)
+
+
+def test_training_that_does_not_fit_into_the_memory_is_not_begun(separable, monkeypatch):
+    # 128 x 100 + 100 + 100 x 2 + 2 weights of 16 bytes, and 102 units of 8 bytes for each row.
+    needed = 16 * 13_102 + 8 * 102 * 16
+    monkeypatch.setattr(fit, "memory_bytes", lambda: needed)
+    assert losses_of(SMALL, adam(steps=1, batch_size=16), *separable)[1]
+    with pytest.raises(ConfigError) as caught:
+        losses_of(SMALL, adam(steps=1, batch_size=17), *separable)
+    assert str(caught.value) == (
+        "the head that is chosen: training 13,102 weights on 17 rows at a time takes 0.0 GB of memory, and there are 0.0 GB;"
+        " choose fewer units, or fewer rows at a time with trainer.batch_size"
+    )
 
 
 def test_a_saved_model_gives_the_same_logits(separable, tmp_path):
