@@ -22,7 +22,7 @@ from sarcasm.prepare.videos import archive_fault, find_videos
 from sarcasm.resampling import Resampler
 from sarcasm.runs import formats
 from sarcasm.store import Keeping, upkeep
-from sarcasm.tracking.sqlite import open_database
+from sarcasm.tracking import open_store
 from sarcasm.vggish import Postprocessor, read_checkpoint
 
 POINTER = (
@@ -162,7 +162,7 @@ def test_no_store_is_opened_where_none_can_be(no_file):
         with pytest.raises(StoreError, match=f"^store.path: {no_file} {fault}; name another with store.path=FILE$"):
             look(no_file)
     with pytest.raises(TrackingError, match=f"^cannot record runs in sqlite:///{no_file}: it {fault}; move it away"):
-        open_database(no_file)
+        open_store(f"sqlite:///{no_file}", no_file.parent, 1.0)
 
 
 def test_a_pipe_or_a_device_is_never_replaced_by_a_file(no_file):

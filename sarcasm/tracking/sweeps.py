@@ -39,7 +39,7 @@ from sarcasm.tracking.processes import HOST, PID, SILENT_SECONDS, end_orphans, s
 from sarcasm.tracking.reading import may_be_written
 from sarcasm.tracking.recorded import ATTEMPT, NEWEST_FIRST, OLDEST_FIRST, Recorded, search
 from sarcasm.tracking.run import ATTEMPT_VARIABLE, PARENT_VARIABLE, Tracked, start
-from sarcasm.tracking.store import Store, reach_store
+from sarcasm.tracking.store import Store, put_off, reach_store
 
 SWEEP_TAG, KEY_TAG = "sweep", "sweep.key"
 """Tags of a sweep's run: that it is one, and what tells it from other sweeps."""
@@ -204,7 +204,7 @@ def _begun(config: DictConfig, attempt: str) -> Iterator[Tracked]:
     # Two calls at once must not take up the same run.
     with _lock(key) as lock:
         store = reach_store(options, PROJECT)
-        again = sweep_before(store, store.experiment, key) if store.is_reached else None
+        again = _again(store, options, key) if store.is_reached else None
         with start(
             options, PROJECT, run_name=f"sweep over {', '.join(varied)}" if varied else "sweep", params=overrides,
             tags=tags, again=again.run_id if again else "",
@@ -213,6 +213,21 @@ def _begun(config: DictConfig, attempt: str) -> Iterator[Tracked]:
             if again:
                 logger.info("goes on with the sweep that is recorded as run %s", again.run_id)
             yield tracked
+
+
+def _again(store: Store, options: Tracking, key: str) -> Recorded | None:
+    """See `sweep_before`; a server that fails and may be told later knows of none.
+
+    Raises:
+        TrackingError: the store fails otherwise.
+    """
+    if not options.may_wait(store.is_server):
+        return sweep_before(store, store.experiment, key)
+    try:
+        return impatiently(lambda: sweep_before(store, store.experiment, key))
+    except TrackingError as error:
+        put_off(store.uri, options, error)
+        return None
 
 
 def _varied(overrides: Sequence[str]) -> list[str]:

@@ -6,6 +6,7 @@ from contextlib import closing
 
 import pytest
 
+from sarcasm.tracking.links import link_to_run, link_to_runs
 from tests.tracking_fixtures import MlflowServer
 
 
@@ -46,3 +47,16 @@ def test_mlflow_shows_the_scores_of_a_run(visit, recorded, address):
     visit.page.goto(f"{address}/#/experiments/1/runs/{found['small']}")
     visit.page.get_by_text("test/utterance/f1_weighted", exact=True).first.wait_for()
     assert visit.page.get_by_text("smoke-pca_on-small-kfold-s42").first.is_visible()
+
+
+def test_the_link_of_make_ui_opens_the_table_of_runs(visit, recorded, address):
+    visit.page.goto(link_to_runs(address, "1"))
+    visit.page.get_by_text("smoke-pca_on-small-kfold-s42", exact=True).first.wait_for()
+    assert visit.page.get_by_role("heading", name="Runs").first.is_visible()
+
+
+def test_the_link_of_a_run_on_a_server_opens_it_among_runs(visit, recorded, address):
+    _, _, found = recorded
+    visit.page.goto(link_to_run(address, "1", found["small"]))
+    visit.page.get_by_text("smoke-pca_on-small-kfold-s42").first.wait_for()
+    assert not visit.page.get_by_text("Evaluation runs").is_visible()

@@ -17,6 +17,7 @@ from tests.tracking_fixtures import Between, MlflowServer
 pytestmark = pytest.mark.slow
 STEPS = 40
 TRAIN = ("train.py", f"trainer.steps={STEPS}", "tracking.flush_seconds=0.2", "tracking.timeout_seconds=2")
+FAILS = [("silent", "the server does not answer; see that it runs"), ("failing", "the server fails; look at its log")]
 FOLDS = ("split=kfold", "split.k=3")
 
 
@@ -44,10 +45,7 @@ def all_of(uri: str) -> dict[str, tuple[str, int, set[str]]]:
 
 
 @pytest.mark.parametrize("options", [(), FOLDS], ids=["one fit", "three folds"])
-@pytest.mark.parametrize(
-    ("mode", "why"),
-    [("silent", "the server does not answer; see that it runs"), ("failing", "the server fails; look at its log")],
-)
+@pytest.mark.parametrize(("mode", "why"), FAILS)
 def test_a_server_that_fails_in_the_middle_of_a_training_loses_nothing(
     mlflow_server: MlflowServer, between: Callable[..., Between], project_copy: Path, mode: str, why: str,
     options: tuple[str, ...],
@@ -86,15 +84,16 @@ def test_a_server_that_fails_in_the_middle_of_a_training_loses_nothing(
     assert sum("report.html" in files for _, _, files in found.values()) == 1
 
 
-def test_a_sweep_on_a_server_that_keeps_silent_finishes_its_jobs_and_is_concluded_later(
-    mlflow_server: MlflowServer, between: Callable[..., Between], project_copy: Path
+@pytest.mark.parametrize(("mode", "why"), FAILS)
+def test_a_sweep_on_a_server_that_fails_finishes_its_jobs_and_is_concluded_later(
+    mlflow_server: MlflowServer, between: Callable[..., Between], project_copy: Path, mode: str, why: str
 ) -> None:
-    server = between(mlflow_server.uri, mode="silent")
+    server = between(mlflow_server.uri, mode=mode)
     sweep = ("train.py", "-m", "head=small,linear", "seed=0,1", *TRAIN[1:], f"tracking.uri={server.uri}")
     swept = call(project_copy, *sweep)
     assert swept.returncode == 1
     assert swept.stderr.splitlines()[-1] == (
-        f"error: cannot open the experiment sarcasm in {server.uri}: the server does not answer; see that it runs; what"
+        f"error: cannot open the experiment sarcasm in {server.uri}: {why}; what"
         " the sweep's jobs gave is compared when the same command is given again, once sarcasm runs sync has sent them"
     )
     assert len(re.findall(r"^#\d  FINISHED ", swept.stdout, re.MULTILINE)) == 4
