@@ -130,8 +130,8 @@ def test_a_pipe_in_place_of_the_file_is_refused(
     with pytest.raises(TrackingError) as raised:
         find_runs(tracking(), tmp_path) if does_read else open_store("", tmp_path, 5.0)
     assert str(raised.value) == (
-        f"cannot {'read' if does_read else 'record'} runs in sqlite:///{tmp_path}/mlflow.db: it is a pipe, a socket or a"
-        " device, not a file; move it away or choose another place with tracking.uri"
+        f"cannot {'read' if does_read else 'record'} runs in sqlite:///{tmp_path}/mlflow.db: it is a named pipe,"
+        " not a file; move it away or choose another place with tracking.uri"
     )
 
 
