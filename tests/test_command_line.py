@@ -11,6 +11,8 @@ import pytest
 
 from sarcasm import console
 from sarcasm import help as help_page
+from sarcasm.arguments import read
+from sarcasm.cli import program
 from sarcasm.project import PROJECT
 
 HEAVY = (
@@ -70,6 +72,8 @@ WRONG = {
     "split.k=3": "there is no option split.k with the split that is chosen; leave it out, or choose another split",
     "embedding.train_from=conv5": "embedding.train_from=conv5: there is no such layer; choose from conv1, conv2, conv3, conv4, fc1, fc2",
     "embedding.train=true": "embedding.train=true does not go with this pca; add pca=off, as the PCA cannot be trained through",
+    "~seed": "~seed: no option can be taken away; leave it out or give it a value: seed=42",
+    "-x": "there is no flag -x; see python train.py --help and python train.py --hydra-help",
     "head": "head: not of the form OPTION=VALUE (a value with spaces, commas or brackets needs quotes)",
 }
 
@@ -274,6 +278,22 @@ def test_an_error_that_names_no_file_is_our_own_mistake(names):
     with pytest.raises(OSError, match=re.escape(str(error))) as caught:
         console.exit_status(fail, [], "prepare")
     assert caught.value is error
+
+
+PLACES = {
+    "output": ["report", "last", "--output=~/a b"],
+    "plot": ["predict", "x.wav", "--run=last", "--plot=~/a b"],
+    "model_uri": ["serve", "--model=~/a b"],
+    "csv": ["runs", "export", "--csv=~/a b"],
+    "latex": ["runs", "export", "--latex=~/a b"],
+    "markdown": ["runs", "export", "--markdown=~/a b"],
+}
+
+
+@pytest.mark.parametrize("name", PLACES)
+def test_the_users_own_folder_is_put_into_the_path_of_a_flag(name, monkeypatch):
+    monkeypatch.setenv("HOME", "/home/ana")
+    assert str(getattr(read(program(), PLACES[name]), name)) == "/home/ana/a b"
 
 
 def run_sarcasm(*arguments: str) -> subprocess.CompletedProcess[str]:
