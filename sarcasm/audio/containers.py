@@ -19,6 +19,8 @@ MOST_ELEMENTS = 1_000_000
 """That are looked at; hours of video have fewer."""
 AVI_CHUNK = re.compile(rb"\d\d(dc|db|wb|pc|tx|sb|iv)|ix\d\d|JUNK|LIST|idx1|IDIT", re.DOTALL)
 """What may stand in the list of an AVI that holds picture and sound."""
+AVI_HEADER_BYTES = 2**17
+"""Within which the streams are described, each with a chunk of its own."""
 MP4_BOXES = (b"moov", b"mdat", b"moof")
 """Without which a part is missing; others may be cut."""
 SEGMENT = b"\x18\x53\x80\x67"
@@ -75,14 +77,16 @@ def _avi(file: IO[bytes], n_bytes: int, _: int) -> Structure:
     n_promised = struct.unpack("<I", file.read(4))[0] + 8
     # A file that is being written has none yet; one of several parts (OpenDML) counts the first.
     end = n_bytes if n_promised <= 8 else min(n_promised, n_bytes)
+    n_streams = file.read(AVI_HEADER_BYTES).count(b"strh")
     position, is_odd = 12, False
     for _number in range(MOST_ELEMENTS):
         if position + 12 > end or is_odd:
             break
         file.seek(position)
         name, size, kind = struct.unpack("<4sI4s", file.read(12))
-        is_odd = not AVI_CHUNK.fullmatch(name)
+        is_odd = not AVI_CHUNK.fullmatch(name) or (name[:2].isdigit() and int(name[:2]) >= n_streams)
         position += 12 if name == b"LIST" and kind in (b"movi", b"rec ") else 8 + size + size % 2
+    is_odd = is_odd or position > end + 1
     return Structure(0 if n_promised <= 8 else n_promised, n_bytes, int(is_odd))
 
 

@@ -72,6 +72,11 @@ class Decoding:
                 f"is truncated: {max(0, size.n_there)} of the {size.n_promised} bytes of sound that its header promises"
                 f" are there; {AGAIN}"
             )
+        if size is not None and size.n_behind:
+            raise Fault(
+                f"is damaged: {size.n_behind} bytes follow the {size.n_promised} of sound that its header counts, and"
+                f" are nothing that it names; {AGAIN}"
+            )
         # By number, not by name: soundfile would take x.raw for headerless samples, whatever it holds.
         sources: list[int | io.FileIO] = [self.file.fileno()]
         if size is not None and size.is_unset:

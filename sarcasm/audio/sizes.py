@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import IO
 
 MOST_CHUNKS = 1_000
@@ -41,6 +41,7 @@ class Announced:
         field: where in the file the size stands, 4 bytes; None where libsndfile needs no help with a size of 0.
         order: the byte order there, "<" or ">".
         is_followed: whether chunks follow where the sound should begin.
+        n_behind: bytes of the file that follow the sound and are nothing that it names.
     """
 
     n_promised: int
@@ -49,6 +50,7 @@ class Announced:
     field: int | None = None
     order: str = "<"
     is_followed: bool = False
+    n_behind: int = 0
 
     @property
     def is_open(self) -> bool:
@@ -115,7 +117,13 @@ def _chunked(file: IO[bytes], n_bytes: int, kind: bytes) -> Announced | None:
         if name in (b"data", b"SSND", b"BODY"):
             n_promised = size if n_promised_64 is None else n_promised_64
             is_followed = _is_followed(file, order, start, n_bytes)
-            return Announced(n_promised, n_bytes - start, start, start - 4, order, is_followed)
+            found = Announced(n_promised, n_bytes - start, start, start - 4, order, is_followed)
+            n_behind = n_bytes - found.end
+            # What somebody put behind the file is none of it; by its own word, the file goes on to the end here.
+            is_own = n_behind > 1 and struct.unpack_from(f"{order}I", kind, 4)[0] + 8 == n_bytes
+            if is_own and not _is_followed(file, order, found.end + n_promised % 2, n_bytes):
+                return replace(found, n_behind=n_behind)
+            return found
     return None
 
 
