@@ -26,7 +26,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import ChoiceSweep, Override, Quote, QuotedString, RangeSweep
 from hydra.errors import HydraException, OverrideParseException
 from omegaconf import OmegaConf
-from omegaconf.errors import ConfigAttributeError, ConfigKeyError, ConfigTypeError, ValidationError
+from omegaconf.errors import ConfigAttributeError, ConfigKeyError, ConfigTypeError, GrammarParseError, ValidationError
 
 from sarcasm import help as help_page
 from sarcasm.addresses import without_password
@@ -52,7 +52,8 @@ PLAIN = re.compile(r"[A-Za-z0-9_.+-]+|\[[0-9]+\]")
 NOT_PLAIN = re.compile(r"[][{}()'\"\\$]")
 """What may make a comma one that divides no values."""
 PLAIN_LIST = re.compile(r"\[([^][{}'\"\\$]+)\]")
-"""A list without quotes, lists or interpolations in it."""
+PLAIN_LISTS = re.compile(rf"{PLAIN_LIST.pattern}(\s*,\s*{PLAIN_LIST.pattern})*")
+"""A list without quotes, lists or interpolations in it; and several, of a sweep."""
 MOST_JOBS = 100_000
 LONGEST_SHOWN = 200
 """Characters of what was typed that a message repeats."""
@@ -137,7 +138,8 @@ def explain(error: BaseException, arguments: Sequence[str], config: str) -> str:
     lines = [line.strip() for line in str(cause).splitlines()]
     kept = [line for line in lines if line and not re.match(r"(full_key|object_type|reference_type)[:=]", line)]
     message = _shown(" ".join(kept).rstrip("."))
-    if (named := key or _shown(" ".join(arguments))) and named not in message:
+    is_known = key is not None and (key.partition("[")[0] in known_keys(config) or OF_HYDRA.fullmatch(key))
+    if (named := key if key and is_known else _shown(" ".join(arguments)) or key) and named not in message:
         message = f"{named}: {message}"
     if choice := re.search(r"Invalid value '(.*)', expected one of \[(.*)\]", message):
         message += did_you_mean(choice[1], choice[2].split(", "))
@@ -197,12 +199,14 @@ def _as_typed(word: str, kinds: Mapping[str, Any], is_sweep: bool) -> str:
     kind = kinds.get(key) if is_set else None
     if kind is str:
         return f"{name}={_value_as_typed(value, is_place(key), is_sweep)}"
-    if kind == list[str] and (found := re.fullmatch(PLAIN_LIST, value)):
-        words = [each.strip() for each in found[1].split(",")]
-        return (
-            f"{name}=[{','.join(_quoted(each) if each.lower() == 'null' else _value_as_typed(each) for each in words)}]"
-        )
+    if kind == list[str] and re.fullmatch(PLAIN_LISTS, value):
+        return f"{name}={re.sub(PLAIN_LIST, _list_as_typed, value)}"
     return word
+
+
+def _list_as_typed(found: re.Match[str]) -> str:
+    words = [each.strip() for each in found[1].split(",")]
+    return f"[{','.join(_quoted(each) if each.lower() == 'null' else _value_as_typed(each) for each in words)}]"
 
 
 def _value_as_typed(value: str, is_place: bool = False, is_sweep: bool = False) -> str:
@@ -213,7 +217,7 @@ def _value_as_typed(value: str, is_place: bool = False, is_sweep: bool = False) 
             return ",".join(_value_as_typed(each, is_place) for each in value.split(","))
         return _quoted(value)
     read = override.value()
-    if is_there and (read != value or "${" in value):
+    if (is_there and (read != value or "${" in value)) or not _can_be_resolved(value):
         # What several values, an interpolation or blanks around a word are to Hydra is the name of a file here.
         return _quoted(value)
     if is_sweep and isinstance(read, ChoiceSweep) and not re.search(NOT_PLAIN, value):
@@ -221,6 +225,15 @@ def _value_as_typed(value: str, is_place: bool = False, is_sweep: bool = False) 
     if read is None or isinstance(read, str) or override.is_sweep_override():
         return value
     return value if isinstance(read, int | float) and str(read) == value else _quoted(value)
+
+
+def _can_be_resolved(value: str) -> bool:
+    """Whether all that begins like an interpolation is one."""
+    try:
+        OmegaConf.create([value])
+    except GrammarParseError:
+        return False
+    return True
 
 
 def _quoted(text: str) -> str:

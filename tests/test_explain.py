@@ -43,7 +43,7 @@ def test_a_path_or_any_other_text_is_what_was_typed(name):
 
 
 def test_what_was_typed_comes_to_stand_in_the_config():
-    for name in ("my clips (final).csv", 'it\'s="1".csv', "éà\\", "a\nb"):
+    for name in ("a${b", "my clips (final).csv", 'it\'s="1".csv', "éà\\", "a\nb"):
         assert manifest(f"dataset.manifest={name}") == name
 
 
@@ -91,6 +91,7 @@ def test_ids_in_a_list_are_what_was_typed(ids):
 
 
 def test_the_values_of_a_sweep_are_what_was_typed():
+    assert read_overrides(["dataset.only=[2_97, a],[b]"], "config", is_sweep=True) == ['dataset.only=["2_97",a],[b]']
     typed = ["dataset.manifest=a.csv,my clips (1).csv,1e3", "head=small,big", "seed=range(0,3)"]
     found = read_overrides(typed, "config", is_sweep=True)
     assert found == ['dataset.manifest=a.csv,"my clips (1).csv","1e3"', "head=small,big", "seed=range(0,3)"]
