@@ -161,7 +161,9 @@ def test_no_store_is_opened_where_none_can_be(no_file):
     for look in (upkeep.info, upkeep.verify, upkeep.clear):
         with pytest.raises(StoreError, match=f"^store.path: {no_file} {fault}; name another with store.path=FILE$"):
             look(no_file)
-    with pytest.raises(TrackingError, match=f"^cannot record runs in sqlite:///{no_file.resolve()}: it {fault}; move it away"):
+    with pytest.raises(
+        TrackingError, match=f"^cannot record runs in sqlite:///{no_file.resolve()}: it {fault}; move it away"
+    ):
         open_store(f"sqlite:///{no_file}", no_file.parent, 1.0)
 
 

@@ -168,6 +168,19 @@ def test_a_frame_that_is_lost_is_noticed(tmp_path, is_counted, place):
     assert fault.endswith(AGAIN)
 
 
+def test_a_bit_rate_that_became_free_ends_nothing_in_a_loop(tmp_path):
+    content = bytearray(mp3())
+    place = content.index(b"\xff\xf3", 3000)
+    content[place + 2] &= 0x0F
+    assert complaint(bytes(content), tmp_path).startswith("is damaged: ")
+
+
+def test_a_count_whose_writer_is_misspelt_is_checked_all_the_same(tmp_path):
+    content = bytearray(by_libsndfile("MP3", "MPEG_LAYER_III"))
+    content[content.index(b"LAME") + 3] ^= 0x80
+    assert complaint(bytes(content), tmp_path) == f"is damaged: the checksum of its first frame is wrong; {AGAIN}"
+
+
 def test_mp3_in_wav_is_read_as_mp3(tmp_path):
     assert len(read(by_ffmpeg("wav", "libmp3lame", hum()), tmp_path)) == 58 * 576
 
@@ -282,6 +295,29 @@ def test_samples_are_read_whatever_describes_them(tmp_path, described):
     assert_array_equal(read(wav(described, samples.tobytes()), tmp_path), samples / np.float32(2**15))
 
 
+def test_channels_that_do_not_fit_their_bytes_are_noticed(tmp_path):
+    content = bytearray(wav(PCM, bytes(2 * RATE)))
+    content[22] ^= 0x10
+    assert complaint(bytes(content), tmp_path) == (
+        f"is damaged: 17 channels of 16 bits do not make up the 2 bytes that its header counts for a sample; {AGAIN}"
+    )
+
+
+def test_a_rate_that_its_header_speaks_against_is_taken_with_a_word(tmp_path, caplog):
+    samples, rate = hum(), 2 * RATE
+    described = struct.pack("<HHIIHH", 1, 1, rate, 2 * RATE, 2, 16)
+    assert len(read(wav(described, np.round(samples * 2**15).astype("<i2").tobytes()), tmp_path)) == len(samples)
+    assert caplog.messages == [
+        f"{tmp_path / 'clip'} says that it has 32000 Hz, and 32000 bytes a second, which at 2 bytes a sample are 16000 Hz;"
+        " 32000 Hz is taken"
+    ]
+
+
+def test_a_byte_rate_that_was_left_out_is_nothing_to_speak_of(tmp_path, caplog):
+    read(wav(struct.pack("<HHIIHH", 1, 1, RATE, 0, 2, 16), bytes(2 * RATE)), tmp_path)
+    assert not caplog.messages
+
+
 def test_a_promise_of_more_than_2_gib_is_one(tmp_path):
     assert complaint(wav(PCM, bytes(1000), 0xC000_0000), tmp_path) == (
         f"is truncated: 1000 of the {0xC000_0000} bytes of sound that its header promises are there; {AGAIN}"
@@ -310,6 +346,14 @@ def test_a_flac_is_read_to_the_end_of_what_it_counts(tmp_path, counted):
         assert fault == f"is damaged: more samples follow the 27904 that its header counts; {AGAIN}"
     else:
         assert fault == f"is truncated: 32000 of the 36096 samples that its header promises are there; {AGAIN}"
+
+
+def test_a_flac_whose_frames_have_another_rate_than_its_header_is_damaged(tmp_path):
+    content = bytearray(by_libsndfile("FLAC", "PCM_16"))
+    content[20] ^= 0x40
+    assert complaint(bytes(content), tmp_path) == (
+        f"is damaged: its header says 16004 Hz, and its first frame 16000 Hz; {AGAIN}"
+    )
 
 
 def test_what_follows_a_flac_is_no_sound(tmp_path):

@@ -6,16 +6,23 @@ libsndfile comes first, and what it reads, it reads to the bit. What it does not
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sarcasm.audio import ffmpeg, libsndfile, mpeg, ogg
 from sarcasm.audio.faults import AGAIN, Fault, UnknownFormat
 from sarcasm.audio.libsndfile import CannotDecode, CannotOpen, Convert, Overwritten, Part, Sound
-from sarcasm.audio.sizes import announced, plain_header
+from sarcasm.audio.sizes import announced, plain_samples
 from sarcasm.files import START_BYTES, stand_in
 
 FLAC_TOTAL_PLACE = 21
 """Of the number of samples in the header, 36 bits behind 4 others (RFC 9639, section 8.2)."""
+FLAC_RATE_PLACE, FLAC_HEAD_BYTES = 18, 4
+"""Of the sample rate in the header, 20 bits; and of what a frame begins with."""
+FLAC_RATES = {
+    1: 88_200, 2: 176_400, 3: 192_000, 4: 8_000, 5: 16_000, 6: 22_050, 7: 24_000, 8: 32_000, 9: 44_100, 10: 48_000,
+    11: 96_000,
+}  # fmt: skip
+"""Four bits of a frame -> Hz (RFC 9639, section 9.1.2); other values stand for rates that are told elsewhere."""
 MP3_SLACK_FRAMES = 2
 """Encoders do not agree on how they count their delay."""
 OGG_SLACK_SECONDS = 0.001
@@ -77,11 +84,17 @@ class Decoding:
                 f"is damaged: {size.n_behind} bytes follow the {size.n_promised} of sound that its header counts, and"
                 f" are nothing that it names; {AGAIN}"
             )
+        plain = plain_samples(self.file)
+        if plain is not None and plain.is_impossible:
+            raise Fault(
+                f"is damaged: {plain.n_channels} channels of {plain.n_bits} bits do not make up the {plain.n_block}"
+                f" bytes that its header counts for a sample; {AGAIN}"
+            )
         # By number, not by name: soundfile would take x.raw for headerless samples, whatever it holds.
         sources: list[int | io.FileIO] = [self.file.fileno()]
         if size is not None and size.is_unset:
             sources = [Overwritten(self.file, *size.mended)]
-        elif size is not None and (head := plain_header(self.file, size)):
+        elif size is not None and plain is not None and (head := plain.header(size)):
             sources.append(Part(self.file, size.start, size.end, head))
         first_fault = None
         for source in sources:
@@ -90,7 +103,8 @@ class Decoding:
                 with libsndfile.opened(source) as sound:
                     # MPEG frames have no length that it does not guess.
                     if not sound.subtype.startswith("MPEG_LAYER"):
-                        return libsndfile.read(sound, self.longest_seconds, self.convert)
+                        found = libsndfile.read(sound, self.longest_seconds, self.convert)
+                        return replace(found, doubt=plain.doubt) if plain else found
                 frames = self._frames(size.start, size.end) if size is not None else None
                 return self._of_frames(frames) if frames else self._by_ffmpeg(None)
             except CannotOpen as fault:
@@ -101,6 +115,7 @@ class Decoding:
         """All that the header counts, and nothing behind that."""
         self.file.seek(FLAC_TOTAL_PLACE)
         first, *rest = self.file.read(5).ljust(5, b"\0")
+        self._refuse_other_rate()
         n_promised = (first & 0xF) << 32 | int.from_bytes(rest, "big")
         self.file.seek(0)
         # libsndfile stops at that number, and says nothing of what is behind a wrong one.
@@ -111,6 +126,25 @@ class Decoding:
                 return libsndfile.read(sound, self.longest_seconds, self.convert, n_expected, is_all=n_promised > 0)
         except CannotOpen as fault:
             return self._by_ffmpeg(fault)
+
+    def _refuse_other_rate(self) -> None:
+        """Of a FLAC, whose first frame has the rate again, under a checksum; nothing protects the header's own."""
+        file, place = self._buffered(), len(b"fLaC")
+        is_last = False
+        while not is_last:
+            file.seek(place)
+            head = file.read(4)
+            if len(head) < 4:
+                return
+            is_last, place = bool(head[0] & 0x80), place + 4 + int.from_bytes(head[1:], "big")
+        file.seek(FLAC_RATE_PLACE)
+        rate = int.from_bytes(file.read(3), "big") >> 4
+        file.seek(place)
+        frame = file.read(FLAC_HEAD_BYTES)
+        if len(frame) == FLAC_HEAD_BYTES and frame[:2] in (b"\xff\xf8", b"\xff\xf9"):
+            again = FLAC_RATES.get(frame[2] & 0xF, rate)
+            if again != rate:
+                raise Fault(f"is damaged: its header says {rate} Hz, and its first frame {again} Hz; {AGAIN}")
 
     def _frames(self, start: int, end: int) -> mpeg.Frames | None:
         return mpeg.survey(self._buffered(), start, end)

@@ -37,6 +37,7 @@ class Sound:
         n_frames: samples of a channel that were decoded, before any conversion.
         condition: what there is to hear of it.
         loss: what is missing, in words; "" where nothing is.
+        doubt: what speaks against how it was read, worded to follow the file's name; "" where nothing does.
     """
 
     samples: NDArray[np.float32]
@@ -44,6 +45,7 @@ class Sound:
     n_frames: int
     condition: Condition
     loss: str = ""
+    doubt: str = ""
 
 
 Convert = Callable[[Iterator[NDArray[np.float32]], int], Iterator[NDArray[np.float32]]]

@@ -162,8 +162,9 @@ class _Survey:
         end, is_cut = place, False
         while place < self._end:
             found = self._header(place)
-            if found is not None and found.kind == header.kind:
-                n_bytes = found.n_bytes or self._length(place, found)
+            is_of_stream = found is not None and found.kind == header.kind
+            # A damaged header may seem to be of a free bit rate, and so of any length.
+            if found is not None and is_of_stream and (n_bytes := found.n_bytes or self._length(place, found)):
                 if place + n_bytes > self._end:
                     is_cut = True
                     break
@@ -199,9 +200,8 @@ class _Survey:
 
     def _is_like(self, place: int, header: Header) -> bool:
         """Whether what stands at a place is a header of which a bit or two are wrong."""
-        four = self._read(place, 4)
-        differing = (int.from_bytes(four, "big") ^ header.bits) & (SAME | (MONO if header.is_mono else 0))
-        return len(four) == 4 and differing.bit_count() <= ALIKE_BITS
+        mask = (SAME | (MONO if header.is_mono else 0)).to_bytes(4, "big")
+        return _is_nearly(self._read(place, 4), header.bits.to_bytes(4, "big"), mask)
 
     def _after_tags(self, place: int) -> int:
         """Where what is no tag begins."""
@@ -302,7 +302,7 @@ class _Survey:
                 # LAME's part follows upon frames, bytes, 100 places and a quality, where all are there.
                 lame = frame[start + LAME_PLACE :] if flags & 15 == 15 else b""
                 # What it counts cannot be trusted where its checksum is wrong; other writers get theirs wrong.
-                written = int.from_bytes(lame[34:36], "big") if lame.startswith(b"LAME") else 0
+                written = int.from_bytes(lame[34:36], "big") if _is_nearly(lame[:4], b"LAME") else 0
                 if written and written != _crc16(frame[: start + LAME_CRC_PLACE]):
                     raise Fault(f"is damaged: the checksum of its first frame is wrong; {AGAIN}")
                 known = lame.startswith((b"LAME", b"Lavf", b"Lavc"))
@@ -312,6 +312,12 @@ class _Survey:
             n_bytes, n_frames = struct.unpack_from(">II", frame, 46)
             return n_frames, n_bytes, 0
         return None
+
+
+def _is_nearly(found: bytes, expected: bytes, mask: bytes = b"\xff" * 4) -> bool:
+    """Whether two times four bytes differ in no more bits than damage may have turned over."""
+    differing = zip(found, expected, mask, strict=False)
+    return len(found) == 4 and sum(((a ^ b) & c).bit_count() for a, b, c in differing) <= ALIKE_BITS
 
 
 def _crc16(content: bytes) -> int:

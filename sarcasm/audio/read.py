@@ -16,6 +16,7 @@ had again, may lack a tenth of a second where somebody is told of it; nothing is
 
 from __future__ import annotations
 
+import logging
 import stat
 import tempfile
 from collections.abc import Callable, Iterator
@@ -37,6 +38,7 @@ from sarcasm.resampling import Resampler, resample_blocks
 SAMPLE_RATE = 16_000
 """Of every waveform past this module, in Hz: vggish_params.py, SAMPLE_RATE."""
 
+logger = logging.getLogger(__name__)
 _lacking: ContextVar[list[str] | None] = ContextVar("lacking", default=None)
 
 
@@ -158,6 +160,8 @@ def _heard(sound: Sound, name: str) -> NDArray[np.float32]:
         told.append(f"{name} is damaged: {sound.loss}")
     if told is not None:
         told += [f"{name} {fault}" for fault in sound.condition.faults]
+    if sound.doubt:
+        logger.warning("%s %s", name, sound.doubt)
     return sound.samples
 
 

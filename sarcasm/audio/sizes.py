@@ -203,18 +203,72 @@ FORMATS: dict[bytes, Callable[[IO[bytes], int, bytes], Announced | None]] = {
 """How a file begins -> who finds its size."""
 
 
-def plain_header(file: IO[bytes], size: Announced) -> bytes | None:
-    """A header that libsndfile knows for a WAV of plain samples whose own it does not.
+@dataclass(frozen=True)
+class Plain:
+    """How the samples of a WAV lie, by its `fmt ` chunk, where they are integers or floats.
+
+    Attributes:
+        kind: 1 for integers, 3 for floats (RFC 2361).
+        n_channels: how many there are.
+        sample_rate: in Hz.
+        bytes_a_second: 0 where the writer left it out.
+        n_block: bytes of one sample of every channel.
+        n_bits: of a sample of one channel; 0 where the chunk is too short to say so.
+    """
+
+    kind: int
+    n_channels: int
+    sample_rate: int
+    bytes_a_second: int
+    n_block: int
+    n_bits: int
+
+    @property
+    def is_impossible(self) -> bool:
+        """Whether the samples that it tells of do not fit the blocks that it tells of."""
+        return not self.n_channels or bool(self.n_block % self.n_channels) or self.n_bits > 8 * self.n_block
+
+    @property
+    def doubt(self) -> str:
+        """Why the sample rate may be another, worded to follow the file's name; "" where nothing speaks against it."""
+        if self.bytes_a_second in (0, self.sample_rate * self.n_block):
+            return ""
+        return (
+            f"says that it has {self.sample_rate} Hz, and {self.bytes_a_second} bytes a second, which at {self.n_block}"
+            f" bytes a sample are {self.bytes_a_second / max(1, self.n_block):.0f} Hz; {self.sample_rate} Hz is taken"
+        )
+
+    def header(self, size: Announced) -> bytes | None:
+        """A WAV's header of 44 bytes for the same samples; None where it cannot tell of them.
+
+        Args:
+            size: of the sound.
+        """
+        if self.is_impossible or self.sample_rate * self.n_block >= 2**32:
+            return None
+        n_bits = 8 * self.n_block // self.n_channels
+        described = struct.pack(
+            "<HHIIHH",
+            self.kind,
+            self.n_channels,
+            self.sample_rate,
+            self.sample_rate * self.n_block,
+            self.n_block,
+            n_bits,
+        )
+        n_sound = min(size.end - size.start, 2**32 - 64)
+        head = b"WAVEfmt " + struct.pack("<I", 16) + described + b"data" + struct.pack("<I", n_sound)
+        return b"RIFF" + struct.pack("<I", len(head) + n_sound) + head
+
+
+def plain_samples(file: IO[bytes]) -> Plain | None:
+    """How the samples of a WAV lie; None where they are none of integers or floats, or the file is no WAV.
 
     The chunk that describes the samples comes in more lengths than the manuals have: 14 bytes, without the bits of a
     sample, or 40, with an identifier of which only the first two bytes are right.
 
     Args:
         file: the file.
-        size: of its sound.
-
-    Returns:
-        None where the samples are none of integers or floats, or the file is no WAV.
     """
     file.seek(0)
     if file.read(4) != b"RIFF":
@@ -225,18 +279,13 @@ def plain_header(file: IO[bytes], size: Announced) -> bytes | None:
         fields = file.read(min(n_bytes, 40))
         if len(fields) < 14:
             return None
-        kind, n_channels, sample_rate, _, n_block = struct.unpack_from("<HHIIH", fields)
+        kind, n_channels, sample_rate, bytes_a_second, n_block = struct.unpack_from("<HHIIH", fields)
         if kind == EXTENSIBLE and len(fields) >= 26:
             kind = struct.unpack_from("<H", fields, 24)[0]
-        if kind not in (INTEGERS, FLOATS) or not n_channels or n_block % n_channels:
+        n_bits = struct.unpack_from("<H", fields, 14)[0] if len(fields) >= 16 else 0
+        if kind not in (INTEGERS, FLOATS):
             return None
-        if sample_rate * n_block >= 2**32:
-            return None
-        n_bits = 8 * n_block // n_channels
-        described = struct.pack("<HHIIHH", kind, n_channels, sample_rate, sample_rate * n_block, n_block, n_bits)
-        n_sound = min(size.end - size.start, 2**32 - 64)
-        head = b"WAVEfmt " + struct.pack("<I", 16) + described + b"data" + struct.pack("<I", n_sound)
-        return b"RIFF" + struct.pack("<I", len(head) + n_sound) + head
+        return Plain(kind, n_channels, sample_rate, bytes_a_second, n_block, n_bits)
     return None
 
 
