@@ -46,7 +46,7 @@ def record(folder: Path) -> None:
     run_ids = []
     for seed in (0, 1):
         cfg = compose("config", [*options, f"seed={seed}"])
-        with contextlib.redirect_stdout(io.StringIO()):
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
             run_ids.append(train.run(parse(cfg), cfg).run_id)
     (folder / RUN_IDS).write_text(json.dumps(run_ids), encoding="utf-8")
 
