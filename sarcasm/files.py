@@ -90,7 +90,7 @@ def stand_in_at(path: Path) -> str | None:
     try:
         # Opening a folder fails at once.
         if (fault := irregular(path)) and not path.is_dir():
-            return fault
+            return f"{fault}; name another"
         with path.open("rb") as file:
             return stand_in(file.read(START_BYTES))
     except (OSError, ValueError):

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from sarcasm.addresses import ask_directly, by_proxy, is_of_this_machine, without_password
 from sarcasm.console import print_error
-from sarcasm.explain import wrong_sweep
+from sarcasm.errors import ConfigError
+from sarcasm.explain import read_overrides
 
 
 @pytest.mark.parametrize(
@@ -107,14 +108,17 @@ def test_a_proxy_in_between_is_named(variable: str, address: str, named: str, mo
     ],
 )
 def test_a_sweep_with_a_secret_is_refused_before_hydra_keeps_its_command_line(given: str, shown: str) -> None:
-    assert wrong_sweep(["-m", "seed=1,2", given]) == (
+    with pytest.raises(ConfigError) as raised:
+        read_overrides(["seed=1,2", given], "config", is_sweep=True)
+    assert str(raised.value) == (
         f"{shown}: a password or token in an address would be recorded; leave it out, and set MLFLOW_TRACKING_USERNAME"
         " and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"
     )
 
 
 def test_a_sweep_on_a_file_with_an_at_in_its_path_is_none_of_them() -> None:
-    assert wrong_sweep(["-m", "seed=1,2", "tracking.uri=sqlite:////home/a@b/c:d@e/mlflow.db"]) is None
+    given = ["seed=1,2", "tracking.uri=sqlite:////home/a@b/c:d@e/mlflow.db"]
+    assert read_overrides(given, "config", is_sweep=True) == given
 
 
 def test_no_error_shows_a_password(capsys: pytest.CaptureFixture[str]) -> None:

@@ -216,7 +216,7 @@ def test_a_name_that_looks_like_a_pattern_is_a_name(tmp_path, version):
 def test_a_pipe_is_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "pipe.ckpt")
     assert refused(tmp_path / "pipe.ckpt") == (
-        f"embedding.checkpoint: {tmp_path}/pipe.ckpt is no regular file; name another file with embedding.checkpoint=FILE"
+        f"embedding.checkpoint: {tmp_path}/pipe.ckpt is a named pipe, not a file; name another"
     )
 
 

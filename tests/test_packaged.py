@@ -305,7 +305,7 @@ def test_a_description_that_is_no_json_is_refused(kind: str, tmp_path: Path) -> 
 
 def test_a_description_that_is_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "description.json")
-    with pytest.raises(PackageError, match=r"description\.json is a named pipe, not a file$"):
+    with pytest.raises(PackageError, match=r"description\.json is a named pipe, not a file; name another$"):
         Package.load(tmp_path)
 
 

@@ -16,6 +16,9 @@ from sarcasm.terminal import say, screen
 from sarcasm.terminal.screen import Grid, Screen
 from sarcasm.tracking import Parts, Recorded, Repaired, Sent
 
+NARROW, LONGEST_NAME = 120, 20
+"""Columns of a terminal up to which names of runs go on in a second line, and after how many letters."""
+
 
 def say_list(rows: Sequence[Listed], sorted_by: str, has_more: bool) -> None:
     """Print runs, a line each.
@@ -30,7 +33,7 @@ def say_list(rows: Sequence[Listed], sorted_by: str, has_more: bool) -> None:
     further = sorted_by if sorted_by != SCORE else ""
     named = [*(["experiment"] if len(experiments) > 1 else []), *([further] if further else [])]
     table = _table("run", "name", "status", "began", "took", "weighted F", "95 %", "gain", "nested", *named, "")
-    table.columns[1].no_wrap, table.columns[1].overflow = False, "fold"
+    table.columns[1].no_wrap, table.columns[1].max_width = False, None if console.width > NARROW else LONGEST_NAME
     for row in rows:
         own = {"experiment": row.run.experiment, further: number(row.run.metrics.get(further))}
         table.add_row(
@@ -38,7 +41,7 @@ def say_list(rows: Sequence[Listed], sorted_by: str, has_more: bool) -> None:
             number(row.score), span(row.interval), number(row.gain, "+.3f"), _parts(row.parts),
             *(own[name] for name in named), ", ".join(row.marks),
         )  # fmt: skip
-    console.show(table)
+    console.show(table, less=("nested", "took", "began", "95 %", "gain"))
     _say_marks(console, rows)
     if has_more:
         console.say(f"There are more than these {len(rows)}; --limit N shows N.")

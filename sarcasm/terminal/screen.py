@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, TextIO
 
 from rich.console import Console, ConsoleOptions, RenderableType
@@ -20,20 +19,36 @@ from sarcasm.terminal.text import one_line, visible
 PIPED = 200
 """Columns where no terminal says how many it has; whoever reads a file or a pipe wants an entry on one line."""
 
+WIDEST = 10_000
+"""Columns, more than any table has."""
+
 
 class Screen(Console):
     """Rich's console, to which names mean nothing: neither markup, nor emoji codes, nor control characters."""
 
     def __init__(self, file: TextIO, width: int | None = None) -> None:
-        piped = None if file.isatty() or "COLUMNS" in os.environ else PIPED
+        # COLUMNS says nothing here: whoever loads readline, as Python's debugger does, hands it on to all it starts.
+        piped = None if file.isatty() else PIPED
         super().__init__(file=file, width=width or piped, highlight=False, markup=False, emoji=False)
 
     def say(self, line: str = "", style: str = "") -> None:
         """Print a text as one line, however wide the terminal is."""
         self.print(Text(one_line(line, self.encoding), style), soft_wrap=True)
 
-    def show(self, table: Table) -> None:
-        """Print a table."""
+    def show(self, table: Table, less: Sequence[str] = ()) -> None:
+        """Print a table.
+
+        Args:
+            table: what to print.
+            less: heads of columns that are left out, the first one first, where the terminal is too narrow for all.
+        """
+        unbound = self.options.update_width(WIDEST)  # or rich takes the terminal's width for that of the table
+        for head in less:
+            if self.measure(table, options=unbound).maximum <= self.width:
+                break
+            table.columns = [column for column in table.columns if column.header != head]
+            for number, column in enumerate(table.columns):
+                column._index = number
         self.print(table)
 
     def render_str(self, text: str, *, style: str | Style = "", **options: Any) -> Text:
