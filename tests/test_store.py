@@ -160,6 +160,29 @@ def test_make_ui_ends_runs_whose_process_is_gone(tracked_project: Path, monkeypa
     }  # fmt: skip
 
 
+def test_make_ui_names_the_links_into_a_project_that_may_only_be_read(
+    tracked_project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = open_here(project=tracked_project)
+    tags = this_process().tags() | {"process.started": "1"}
+    experiment_id = opened.experiment_id("sarcasm")
+    opened.client.create_run(experiment_id, tags=tags)
+    with tempfile.TemporaryDirectory() as folder:  # not below tmp_path, which nobody else may enter at all
+        sealed = Path(folder)
+        for suffix in ("", "-wal"):
+            shutil.copy(tracked_project / f"mlflow.db{suffix}", sealed)
+        content = {path.name: path.read_bytes() for path in sealed.iterdir()}
+        sealed.chmod(0o555)
+        monkeypatch.setattr(page, "PROJECT", sealed)
+        with nobody():
+            assert page.lines("http://127.0.0.1:5001") == [
+                "Runs of the experiment 'sarcasm':"
+                f" http://127.0.0.1:5001/#/experiments/{experiment_id}/runs?workflowType=machine_learning"
+            ]
+        assert {path.name: path.read_bytes() for path in sealed.iterdir()} == content
+        sealed.chmod(0o755)
+
+
 def test_make_ui_serves_no_store_that_is_refused(
     tmp_path: Path, own_environment: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -15,11 +15,14 @@ from sarcasm.terminal import print_error, say
 from sarcasm.tracking.failures import tracking_errors
 from sarcasm.tracking.links import link_to_runs
 from sarcasm.tracking.processes import end_orphans
+from sarcasm.tracking.reading import may_be_written, read_database
+from sarcasm.tracking.sqlite import path_of
 from sarcasm.tracking.store import default_uri, open_store
 
 
 def lines(page: str) -> list[str]:
-    """What to say of the project's store, whose page is about to be served; runs whose process is gone are ended.
+    """What to say of the project's store, whose page is about to be served; where it may be written to, runs whose
+    process is gone are ended.
 
     Args:
         page: where.
@@ -27,15 +30,16 @@ def lines(page: str) -> list[str]:
     Raises:
         TrackingError: the store cannot be opened.
     """
-    store = open_store(default_uri(PROJECT), PROJECT, timeout_seconds=10.0)
-    with tracking_errors(store.uri, "look for runs"):
+    uri = default_uri(PROJECT)
+    database = path_of(uri)
+    is_writable = all(may_be_written(path) for path in (database, database.parent) if path.exists())
+    with tracking_errors(uri, "look for runs"):
+        client = open_store(uri, PROJECT, timeout_seconds=10.0).client if is_writable else read_database(database)
         shown = [
-            each
-            for each in store.client.search_experiments()
-            if store.client.search_runs([each.experiment_id], max_results=1)
+            each for each in client.search_experiments() if client.search_runs([each.experiment_id], max_results=1)
         ]
-        for each in shown:
-            end_orphans(store.client, each.experiment_id)
+        for each in shown if is_writable else ():
+            end_orphans(client, each.experiment_id)
     found = [f"Runs of the experiment {each.name!r}: {link_to_runs(page, each.experiment_id)}" for each in shown]
     return found or [f"No run is recorded yet; python train.py makes one. The page: {page}"]
 
