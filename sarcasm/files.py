@@ -119,8 +119,10 @@ def atomic(path: Path) -> Iterator[BinaryIO]:
             # Otherwise the name may reach the disk before the content does, should the power fail.
             os.fsync(file.fileno())
         aside.replace(path)
-    except BaseException:
+    except BaseException as error:
         aside.unlink(missing_ok=True)
+        if isinstance(error, OSError) and str(error.filename) == str(aside):
+            error.filename = str(path)  # what was asked for, since nobody knows of the other
         raise
 
 

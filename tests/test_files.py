@@ -177,3 +177,9 @@ def test_a_pipe_or_a_device_is_never_replaced_by_a_file(no_file):
     with pytest.raises(SarcasmError, match=f"^{no_file} is a"):
         formats.save("text", no_file, is_forced=True)
     assert not no_file.is_file()
+
+
+def test_a_file_that_cannot_be_written_is_named_as_it_was_asked_for(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError) as raised, atomic(tmp_path / "nowhere" / "report.html"):
+        pass
+    assert raised.value.filename == f"{tmp_path}/nowhere/report.html"

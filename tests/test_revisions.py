@@ -135,6 +135,29 @@ def _rows(database: Path, question: str) -> list[tuple[str, ...]]:
         return connection.execute(question).fetchall()
 
 
+@pytest.mark.parametrize(
+    ("statement", "shown"),
+    [
+        ("UPDATE alembic_version SET version_num = 'a b'", "'a b'"),
+        ("UPDATE alembic_version SET version_num = char(27) || '[2J'", r"'\x1b[2J'"),
+        ("INSERT INTO alembic_version VALUES ('451aebb31d03')", f"'451aebb31d03, {NEWEST}'"),
+    ],
+)
+def test_a_revision_that_is_none_is_told_apart_from_a_newer_one(
+    statement: str, shown: str, tracked_project: Path
+) -> None:
+    database = tracked_project / "mlflow.db"
+    change(database, statement)
+    before = content(database)
+    with pytest.raises(TrackingError) as raised:
+        open_store("", tracked_project, 5.0)
+    assert str(raised.value) == (
+        f"the store {uri_of(database)} is damaged: its revision is {shown}, which no MLflow gives; use a copy of it, or"
+        " name another with tracking.uri"
+    )
+    assert content(database) == before
+
+
 def test_a_file_that_cannot_be_brought_up_to_date_is_as_it_was(tracked_project: Path) -> None:
     database = tracked_project / "mlflow.db"
     # Its tables are the newest, so that the first change on the way fails after some that do not.

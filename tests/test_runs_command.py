@@ -180,6 +180,7 @@ WRONG = {
     "show": "the following arguments are required: RUN; see sarcasm runs show --help",
     "diff last": "2 runs are needed, and 1 is named; see sarcasm --help",
     "repair --stale-hours soon": "argument --stale-hours: a number of 0 or more is needed, not soon; see sarcasm runs repair --help",
+    "sync http://u:secret@h:5000": "http://h:5000: not a folder; a server is named with tracking.uri=ADDRESS\n",
     "export": "name runs or a sweep, or say which with --where; see sarcasm runs export --help",
     "export --csv a --latex b": "argument --latex: not allowed with argument --csv; see sarcasm runs export --help",
     "export last --csv a --by head": "--csv holds every option and metric; leave --metric and --by out",

@@ -212,6 +212,15 @@ def test_a_server_that_never_takes_anything_costs_a_line_and_its_time_and_anothe
     assert everything["whole"]["files"] == ["a.txt", "params.json"]
 
 
+def test_a_folder_in_which_no_run_waits_is_left_as_it_is(tmp_path: Path, tracking: Options) -> None:
+    own = tmp_path / "clips"
+    own.mkdir()
+    for folder in (own, tmp_path / "nowhere"):
+        (sent,) = sync(tracking(), tmp_path, [folder])
+        assert sent.problem == f"no run waits in {folder}; name a folder of outputs/spool/, or none to send all"
+    assert [list(own.iterdir()), list(tmp_path.iterdir())] == [[], [own]]
+
+
 def test_a_server_that_does_not_answer_is_waited_for_once_however_many_runs_wait(
     between: Callable[..., Between], tracking: Options, tmp_path: Path
 ) -> None:

@@ -26,6 +26,7 @@ from hypothesis import strategies as st
 from sarcasm.errors import TrackingError
 from sarcasm.tracking import Terminated, Tracking, open_store, page, prospect, start, store
 from sarcasm.tracking.failures import explain, without_password
+from sarcasm.tracking.processes import this_process
 from sarcasm.tracking.sqlite import path_of, uri_of
 from tests.tracking_fixtures import files_of_at_most, nobody
 
@@ -139,6 +140,61 @@ def test_make_ui_says_by_which_link_the_runs_are_shown(tracked_project: Path, mo
         "Runs of the experiment 'sarcasm':"
         f" http://127.0.0.1:5001/#/experiments/{made[1]}/runs?workflowType=machine_learning"
     ]
+
+
+def test_make_ui_ends_runs_whose_process_is_gone(tracked_project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(page, "PROJECT", tracked_project)
+    opened = open_here(project=tracked_project)
+    here = this_process().tags()
+    made = {
+        name: opened.client.create_run(opened.experiment_id(experiment), tags=tags).info.run_id
+        for name, experiment, tags in [
+            ("gone", "sarcasm", here | {"process.started": "1"}),
+            ("gone too", "other", here | {"process.started": "1"}),
+            ("alive", "sarcasm", here),
+        ]
+    }
+    assert len(page.lines("http://127.0.0.1:5001")) == 2
+    assert {name: opened.client.get_run(run_id).info.status for name, run_id in made.items()} == {
+        "gone": "KILLED", "gone too": "KILLED", "alive": "RUNNING",
+    }  # fmt: skip
+
+
+def test_make_ui_names_the_links_into_a_project_that_may_only_be_read(
+    tracked_project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = open_here(project=tracked_project)
+    tags = this_process().tags() | {"process.started": "1"}
+    experiment_id = opened.experiment_id("sarcasm")
+    opened.client.create_run(experiment_id, tags=tags)
+    with tempfile.TemporaryDirectory() as folder:  # not below tmp_path, which nobody else may enter at all
+        sealed = Path(folder)
+        for suffix in ("", "-wal"):
+            shutil.copy(tracked_project / f"mlflow.db{suffix}", sealed)
+        content = {path.name: path.read_bytes() for path in sealed.iterdir()}
+        sealed.chmod(0o555)
+        monkeypatch.setattr(page, "PROJECT", sealed)
+        with nobody():
+            assert page.lines("http://127.0.0.1:5001") == [
+                "Runs of the experiment 'sarcasm':"
+                f" http://127.0.0.1:5001/#/experiments/{experiment_id}/runs?workflowType=machine_learning"
+            ]
+        assert {path.name: path.read_bytes() for path in sealed.iterdir()} == content
+        sealed.chmod(0o755)
+
+
+def test_make_ui_serves_no_store_that_is_refused(
+    tmp_path: Path, own_environment: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "mlflow.db").mkdir()
+    monkeypatch.setattr(page, "PROJECT", tmp_path)
+    with pytest.raises(SystemExit) as ended:
+        page.main(["5001"])
+    assert ended.value.code == 1
+    assert capsys.readouterr().err == (
+        f"error: cannot record runs in sqlite:///{tmp_path}/mlflow.db: it is a folder, not a file; move it away or choose"
+        " another place with tracking.uri\n"
+    )
 
 
 def test_a_path_with_what_uris_escape_works(tmp_path: Path, made_database: Path, own_environment: None) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sarcasm import console
+from sarcasm.addresses import without_password
 from sarcasm.arguments import Parser, add_commands, add_runs, add_store, number_of, one_of, path, store_options
 from sarcasm.config import compose, did_you_mean, leaves
 from sarcasm.errors import ConfigError, SarcasmError
@@ -176,6 +177,8 @@ def _sync(parsed: argparse.Namespace) -> int:
     from sarcasm.tracking import sync
 
     tracking, _ = store_options(parsed)
+    if address := next((each for each in parsed.folders if "://" in each), None):
+        raise ConfigError(f"{without_password(address)}: not a folder; a server is named with tracking.uri=ADDRESS")
     has_failed, n_sent = False, 0
     for sent in sync(tracking, PROJECT, [Path(folder) for folder in parsed.folders]):
         say_sent(sent)

@@ -40,7 +40,7 @@ def revision_of(connection: sqlite3.Connection) -> str:
     """
     tables = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'").fetchall()
     rows = connection.execute("SELECT version_num FROM alembic_version").fetchall() if tables else []
-    return str(rows[0][0]) if rows else ""
+    return ", ".join(sorted(str(revision) for (revision,) in rows))
 
 
 @cache
@@ -72,10 +72,15 @@ def refuse_newer(revision: str, database: Path) -> None:
         database: the file.
 
     Raises:
-        TrackingError: the installed MLflow does not know the revision.
+        TrackingError: the installed MLflow does not know the revision, or it is none.
     """
     if not revision or not newest_revision() or revision in known_revisions():
         return
+    if not re.fullmatch(r"\w+", revision):
+        raise TrackingError(
+            f"the store {uri_of(database)} is damaged: its revision is {revision!r}, which no MLflow gives; use a copy"
+            " of it, or name another with tracking.uri"
+        )
     copies = sorted(database.parent.glob(f"{database.name}.before-*"))
     kept = f"; a copy from before it was brought up to date is {copies[-1]}" if copies else ""
     raise TrackingError(

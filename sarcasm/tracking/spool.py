@@ -257,6 +257,10 @@ def send(folder: Path, open_of: Callable[[str], Store]) -> Sent:
         folder: the entry's.
         open_of: opens the store of an address; may raise TrackingError.
     """
+    if not (folder / JOURNAL).is_file():
+        return Sent(
+            folder.name, "", "", "", f"no run waits in {folder}; name a folder of outputs/spool/, or none to send all"
+        )
     try:
         entry = Entry(folder)
     except BusyError:
