@@ -23,7 +23,18 @@ from pathlib import Path
 
 from sarcasm import console
 from sarcasm import help as help_page
-from sarcasm.arguments import LISTS, Parser, add_commands, add_runs, number_of, one_of, path, read, store_options
+from sarcasm.arguments import (
+    LISTS,
+    Parser,
+    add_commands,
+    add_runs,
+    no_such,
+    number_of,
+    one_of,
+    path,
+    read,
+    store_options,
+)
 from sarcasm.config import PATHS, compose, parse, parse_preparation, run_name
 from sarcasm.errors import ConfigError, SarcasmError
 from sarcasm.options import leaves
@@ -84,7 +95,6 @@ def program() -> Parser:
     check.add_argument(
         "dataset",
         nargs="?",
-        type=one_of("dataset", help_page.choices("dataset")),
         metavar="DATASET",
         help="of conf/dataset; by default those that sarcasm prepare makes",
     )
@@ -212,8 +222,9 @@ def _check(parsed: argparse.Namespace) -> int:
     from sarcasm.check.show import show
     from sarcasm.embeddings import VGGishEmbedding
 
-    names = [parsed.dataset] if parsed.dataset else ["original", "denoised"]
-    configs = [parse(compose("config", [f"dataset={name}", *parsed.overrides])) for name in names]
+    named, overrides = _dataset(parsed)
+    names = [named] if named else ["original", "denoised"]
+    configs = [parse(compose("config", [f"dataset={name}", *overrides])) for name in names]
     sources = parse_preparation(compose("prepare", [])).source
     config = configs[0]
     report = check(
@@ -223,13 +234,30 @@ def _check(parsed: argparse.Namespace) -> int:
         (sources["vggish_checkpoint"], sources["vggish_pca"]),
         config.tracking,
         PROJECT,
-        named=parsed.dataset or "",
+        named=named,
     )
     if parsed.json:
         say_json(report.as_json())
     else:
         show(report)
     return console.FAILED if report.bad else console.DONE
+
+
+def _dataset(parsed: argparse.Namespace) -> tuple[str, list[str]]:
+    """The dataset that `sarcasm check` was told, as DATASET or as for train.py, wherever it stood; "" where none was.
+
+    Returns:
+        Its name, and the other options.
+    """
+    words = [word for word in (parsed.dataset, *parsed.overrides) if word is not None]
+    told = [word for word in words if "=" not in word or word.startswith("dataset=")]
+    names = [word.removeprefix("dataset=") for word in told]
+    if len(names) > 1:
+        parsed.parser.error(f"one dataset is looked at in a call, not {len(names)}: {', '.join(names)}")
+    known = help_page.choices("dataset")
+    if names and names[0] not in known:
+        parsed.parser.error(no_such("dataset", names[0], known))
+    return "".join(names), [word for word in words if word not in told]
 
 
 def _compare(parsed: argparse.Namespace) -> int:

@@ -31,7 +31,7 @@ from omegaconf.errors import ConfigAttributeError, ConfigKeyError, ConfigTypeErr
 from sarcasm import help as help_page
 from sarcasm.addresses import without_password
 from sarcasm.errors import ConfigError
-from sarcasm.options import is_place, is_utf8
+from sarcasm.options import SQLITE, at_home, is_place, is_utf8
 
 SCHEMAS = {"config": "config", "prepare": "preparation"}
 """File in conf/ -> the schema that types it."""
@@ -77,9 +77,10 @@ def read_command_line(arguments: Sequence[str]) -> list[str]:
     given, others = parser.parse_known_args(list(arguments))
     if others:
         flags = re.findall(r"--?[a-z-]+", parser.format_usage())
+        shown = _shown(others[0])
         if others[0].startswith("-"):
-            refuse(f"there is no flag {others[0]}{did_you_mean(others[0], flags)}")
-        refuse(f"{others[0]} stands after a flag that follows other options; write flags first, as in -m {others[0]}")
+            refuse(f"there is no flag {shown}{did_you_mean(others[0], flags)}")
+        refuse(f"{shown} stands after a flag that follows other options; write flags first, as in -m {shown}")
     if given.shell_completion or given.hydra_help or given.info:
         return list(arguments)
     is_sweep = given.multirun or "hydra.mode=MULTIRUN" in given.overrides
@@ -211,7 +212,7 @@ def _list_as_typed(found: re.Match[str]) -> str:
 
 def _value_as_typed(value: str, is_place: bool = False, is_sweep: bool = False) -> str:
     override = _parsed(f"key={value}")
-    is_there = is_place and bool(value) and os.path.lexists(os.path.expanduser(value))  # noqa: PTH111  # a name may be too long for Path
+    is_there = is_place and bool(value) and os.path.lexists(at_home(value).removeprefix(SQLITE))
     if override is None:
         if is_sweep and "," in value and not is_there:
             return ",".join(_value_as_typed(each, is_place) for each in value.split(","))

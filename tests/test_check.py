@@ -18,6 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sarcasm import cli
+from sarcasm.arguments import read
 from sarcasm.check import Finding, Report, State, clips, environment, weights
 from sarcasm.check.show import show
 from sarcasm.corpus import MANIFEST, BadClips, Mustard, ShortClips
@@ -515,6 +516,28 @@ def test_the_command_names_the_nearest_dataset():
         "error: there is no dataset originl; did you mean original? (choose from denoised, manifest, mustard_pp, original,"
         " smoke); see sarcasm check --help\n"
     )
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["smoke", "seed=1"], ["seed=1", "smoke"], ["dataset=smoke", "seed=1"], ["seed=1", "--json", "dataset=smoke"]],
+)
+def test_the_dataset_may_be_told_as_for_train_and_stand_anywhere(words):
+    parsed = read(cli.program(), ["check", *words])
+    assert cli._dataset(parsed) == ("smoke", ["seed=1"])
+    assert cli._dataset(read(cli.program(), ["check", "seed=1"])) == ("", ["seed=1"])
+
+
+def test_two_datasets_or_a_wrong_one_are_one_line(capsys):
+    wrong = {
+        ("smoke", "dataset=original"): "one dataset is looked at in a call, not 2: smoke, original",
+        ("dataset=smok",): "there is no dataset smok; did you mean smoke?"
+        " (choose from denoised, manifest, mustard_pp, original, smoke)",
+    }
+    for words, message in wrong.items():
+        with pytest.raises(SystemExit, match="2"):
+            cli._dataset(read(cli.program(), ["check", *words]))
+        assert capsys.readouterr().err == f"error: {message}; see sarcasm check --help\n"
 
 
 def test_what_was_named_and_is_missing_is_as_bad_as_broken():

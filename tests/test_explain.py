@@ -67,6 +67,7 @@ def test_a_file_that_is_called_so_is_meant_by_its_very_name(name, tmp_path, monk
     else:
         for is_sweep in (None, False, True):
             assert value_of(f"dataset.manifest={name}", is_sweep=is_sweep) == name
+            assert value_of(f"tracking.uri=sqlite:///{name}", is_sweep=is_sweep) == f"sqlite:///{name}"
 
 
 @given(st.text(st.characters(codec="utf-8", exclude_characters="\0")))
@@ -241,6 +242,8 @@ FLAGS = {
     ("-x",): "there is no flag -x",
     ("--cfg", "jobs"): "argument --cfg/-c: invalid choice: 'jobs' (choose from 'job', 'hydra', 'all')",
     ("head=big", "-m", "seed=1,2"): "seed=1,2 stands after a flag that follows other options; write flags first, as in -m seed=1,2",
+    ("head=big", "-m", f"seed={'1' * 9000}"): f"seed={'1' * 195}... (9005 characters) stands after a flag that follows other options;"
+    f" write flags first, as in -m seed={'1' * 195}... (9005 characters)",
 }  # fmt: skip
 
 

@@ -81,6 +81,17 @@ def test_times_come_of_the_runs_that_are_most_like_a_job(options, tmp_path, caps
     assert "about 9 s, by 2 past runs" in said(found, capsys)
 
 
+def test_an_embedding_without_the_options_of_another_has_times_too(options):
+    alike = {
+        "dataset.name": "smoke", "embedding.name": "mfcc_stats", "head.name": "small", "split.name": "utterance",
+        "trainer.steps": "5", "seeds": "[]",
+    }  # fmt: skip
+    finished(MlflowClient(options[0].split("=", 1)[1]), {}, alike, 14.0, time__embed=10.0, store__misses=100.0)
+    words = ["embedding=mfcc_stats", "embedding.separate_vocals=false", "pca=off", "tracking.experiment=Default"]
+    found = plan(["-m", "seed=0,1", "trainer.steps=5", *words, *options])
+    assert [job.seconds for job in found.jobs] == [pytest.approx(4.0 + 48 * 0.1), pytest.approx(4.0)]
+
+
 def test_jobs_that_the_same_sweep_has_done_are_told(options, capsys):
     words = ["head=small,linear", *options, "tracking.experiment=Default"]
     first = plan(["-m", *words])

@@ -29,7 +29,8 @@ from sarcasm.store import Store
 from sarcasm.tracking import Past, Recorded
 
 ALIKE = ("dataset.name", "embedding.name", "head.name", "split.name", "trainer.steps", "embedding.train")
-"""Options that runs must share for the time of one to tell that of another; the last are let go first."""
+"""Options that runs must share for the time of one to tell that of another; the last are let go first.
+An embedding may have no option `train`."""
 
 
 @dataclass(frozen=True)
@@ -153,7 +154,7 @@ def _seconds(cfg: DictConfig, config: Config, n_to_embed: int, runs: Sequence[Re
     own = {key: str(value) for key, value in leaves(cfg).items()}
     of_clip = _of_a_clip(own["embedding.name"], runs) if n_to_embed else 0.0
     for n_shared in range(len(ALIKE), 2, -1):
-        alike = [run for run in runs if all(run.params.get(key) == own[key] for key in ALIKE[:n_shared])]
+        alike = [run for run in runs if all(run.params.get(key) == own.get(key) for key in ALIKE[:n_shared])]
         n_fits = len(config.fit_seeds)
         if alike and of_clip is not None:
             each = [_rest(run) / max(1, len((run.param("seeds") or "[]").split(","))) for run in alike]
