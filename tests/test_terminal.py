@@ -256,7 +256,6 @@ def test_what_is_said_where_nobody_can_hear_it_is_no_mistake(monkeypatch, name):
     getattr(sys, name).close()
 
 
-
 def test_a_command_prints_on_a_terminal_without_utf_8():
     words = ["runs", os.fsdecode(b"\xe5\xbc\xb5\xff\x1b[2J")]
     environment = os.environ | {"PYTHONIOENCODING": "ascii:strict"}

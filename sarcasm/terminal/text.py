@@ -53,7 +53,7 @@ def set_up() -> None:
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
             # Python's stand-in for one that was closed before it began, as `>&-` does; what is said there is not heard.
-            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115  # for as long as it runs
     for stream in (sys.stdout, sys.stderr):
         # An ASCII or Latin-1 terminal, or a pipe in the locale C, would end the program at the first other letter.
         if isinstance(stream, TextIOWrapper):

@@ -140,7 +140,7 @@ def _here(store: Store, location: str) -> Path | None:
 
 @contextmanager
 def _downloaded(store: Store, uri: str) -> Iterator[Path]:
-    """What lies on this machine is used where it lies, as weights may be large; what is fetched is called by its uri."""
+    """What lies on this machine is used where it lies, as weights may be large; what is fetched goes by its uri."""
     from mlflow.artifacts import download_artifacts
 
     with tempfile.TemporaryDirectory() as temporary:
