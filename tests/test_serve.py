@@ -19,11 +19,12 @@ import numpy as np
 import pytest
 import requests
 import soundfile
-from starlette.exceptions import HTTPException
-from starlette.requests import Request
 
 pytest.importorskip("starlette", reason="an extra: pip install -e .[serve]")
 pytest.importorskip("uvicorn", reason="an extra: pip install -e .[serve]")
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
 
 from sarcasm import cli, console
 from sarcasm.errors import ConfigError, SarcasmError
