@@ -15,9 +15,10 @@ from sarcasm.config import restored
 from sarcasm.embeddings import Workers
 from sarcasm.errors import ConfigError, SarcasmError
 from sarcasm.explain import text_of
+from sarcasm.options import leaves
 from sarcasm.store import Keeping
 from sarcasm.sweeps import SEED_METRICS, Sweep
-from sarcasm.tracking import Damage, Recorded
+from sarcasm.tracking import Damage, Recorded, check_options
 
 CONTENT = ("dataset.fingerprint", "embedding.weights", "pca.parameters", "config.hash")
 STEPPED = ("train/loss", "validation/loss")
@@ -80,7 +81,10 @@ def recorded_config(run: Recorded, tracking: Any, moved: Sequence[str] = ()) -> 
     values = _values(run)
     for group in NOT_REPEATED:
         values.pop(group, None)
-    cfg = restored(values, chosen, run.project)
+    try:
+        cfg = restored(values, chosen, run.project)
+    except ConfigError as error:
+        raise SarcasmError(f"config.yaml of run {run.run_id} ({run.run_name}): {error}; run it anew") from error
     try:
         # Computed here and anew: what is kept would repeat itself.
         cfg.tracking, cfg.store, cfg.embedding.workers = tracking, Keeping(enabled=False, path=None), Workers.local
@@ -111,10 +115,15 @@ def _values(run: Recorded) -> DictConfig:
             if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text)):
                 raise Damage("it has aliases")
             values = OmegaConf.create(text)
+            said = leaves(values) if isinstance(values, DictConfig) else {}
         except (yaml.YAMLError, OmegaConfBaseException, ValueError, RecursionError) as error:
             raise Damage(f"it is no YAML that can be used ({error})") from error
-        if not isinstance(values, DictConfig) or not values:
+        if not isinstance(values, DictConfig) or not said:
             raise Damage("it holds no options" if text.strip() else "it is empty")
+        # A file that was cut between two lines is YAML as well, and what it lacks would be as it is by default.
+        if lacking := [key for key in run.params if key not in said]:
+            raise Damage(f"it does not say {lacking[0]}")
+        check_options(said, run.params)
         return values
 
 

@@ -199,9 +199,35 @@ def test_half_of_the_decisions_are_not_taken_for_all(store, recorded):
 )
 def test_a_config_that_is_none_is_not_repeated(store, recorded, content):
     (store[1] / "config.yaml").write_text(content)
-    with pytest.raises((TrackingError, ConfigError)) as caught:
+    with pytest.raises(SarcasmError) as caught:
         repeat.recorded_config(recorded[0], {})
-    assert "config" in str(caught.value)
+    assert str(caught.value).startswith(f"config.yaml of run {store[2][0]} ")
+
+
+@pytest.mark.parametrize(("content", "why"), [
+    ("seed: 2\n", "it does not say head.name"),
+    ("head: {name: '7'}\n", "its head.name is '7', and the run was made with '0'"),
+])  # fmt: skip
+def test_a_config_that_lacks_a_line_or_says_another_value_is_not_repeated(store, recorded, content, why):
+    (store[1] / "config.yaml").write_text(content)
+    with pytest.raises(TrackingError, match=f"^config.yaml of run {store[2][0]} .run 0. is damaged: {why};"):
+        repeat.recorded_config(replace(recorded[0], params={"head.name": "0"}), {})
+
+
+def test_an_option_that_no_longer_exists_is_told_with_its_run(store, recorded):
+    (store[1] / "config.yaml").write_text("head: {name: '0'}\nnosuch: 1\n")
+    with pytest.raises(SarcasmError, match=f"^config.yaml of run {store[2][0]} .run 0.: the run's config does not fit"):
+        repeat.recorded_config(replace(recorded[0], params={"head.name": "0"}), {})
+
+
+def test_options_are_those_that_the_run_was_made_with(store, recorded):
+    path = store[1] / "params.json"
+    path.write_text(path.read_text().replace('"head.name": "0"', '"head.name": "1"'))
+    with pytest.raises(
+        TrackingError,
+        match=r"^params.json of run \w+ \(run 0\) is damaged: its head.name is '1', and the run was made with '0';",
+    ):
+        recorded[0].options()
 
 
 @pytest.mark.parametrize("tag", ["[", "{}", "null", "[1]"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+import tempfile
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 from mlflow import MlflowClient
 
 from sarcasm.errors import TrackingError
-from sarcasm.tracking import Tracking, find_run, model_of_uri, open_store, start
+from sarcasm.tracking import Tracking, find_run, model_of_run, model_of_uri, open_store, start
 from sarcasm.tracking.locations import folder_of, location_of, uri_of
 
 Options = Callable[..., Tracking]
@@ -58,6 +59,21 @@ def recorded(tracked_project: Path, tracking: Options) -> tuple[Path, str]:
     run_id = record(tracking(), tracked_project)
     register(tracked_project, run_id)
     return tracked_project, run_id
+
+
+def test_the_model_of_a_run_is_used_where_it_lies_and_no_copy_is_left_behind(
+    recorded: tuple[Path, str], tracking: Options, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project, run_id = recorded
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    here = project / "mlruns" / "sarcasm" / run_id / "artifacts" / "model"
+    with model_of_run(tracking(), project, "last") as of_run:
+        assert of_run == here
+    with model_of_uri(tracking(), project, f"runs:/{run_id}/model") as of_uri:
+        assert of_uri == here
+    assert list(temporary.iterdir()) == []
 
 
 @pytest.mark.parametrize("name", ["moved", "my clips #1", "50% off? é"])

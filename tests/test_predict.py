@@ -174,3 +174,9 @@ def test_a_model_is_fetched_from_a_server(
     for words in (["--run", "last"], ["--model", f"runs:/{run.run_id}/model"], ["--model", "models:/tone/1"]):
         assert cli.main(["predict", str(run.clip("1_101")), "--json", *words, store]) == console.DONE
         assert json.loads(capsys.readouterr().out)["model"]["run_id"] == run.run_id
+    next((mlflow_server.folder / "artifacts").rglob(f"{run.run_id}/**/transform.npz")).write_bytes(b"")
+    assert cli.main(["predict", str(run.clip("1_101")), "--run", "last", store]) == console.FAILED
+    assert capsys.readouterr().err == (
+        f"error: runs:/{run.run_id}/model/artifacts/package/transform.npz is missing or damaged (its hash is not the one"
+        " in description.json); get the model anew\n"
+    )

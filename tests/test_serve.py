@@ -23,6 +23,9 @@ import soundfile
 pytest.importorskip("starlette", reason="an extra: pip install -e .[serve]")
 pytest.importorskip("uvicorn", reason="an extra: pip install -e .[serve]")
 
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+
 from sarcasm import cli, console
 from sarcasm.errors import ConfigError, SarcasmError
 from sarcasm.packaged import Piece, Prediction
@@ -33,6 +36,7 @@ from sarcasm.serve.app import application
 from sarcasm.serve.facts import facts
 from sarcasm.serve.limits import Limits
 from sarcasm.serve.server import listen
+from sarcasm.serve.uploads import Uploads
 from tests.serve_fixtures import FACTS, StandIn, serving
 from tests.video_fixtures import damaged_video
 
@@ -230,6 +234,18 @@ def test_who_sends_too_slowly_is_asked_to_send_again():
         answer = raw(address, "POST /api/predict HTTP/1.1\nHost: localhost\nContent-Length: 1000\n\nRIFF")
     assert answer.startswith("HTTP/1.1 408 ")
     assert "has not arrived within 0.2 s" in answer
+
+
+def test_who_still_sends_when_the_server_ends_is_told_so():
+    async def receive():
+        raise asyncio.CancelledError  # as uvicorn ends what it waits for no longer
+
+    request = Request({"type": "http", "method": "POST", "headers": []}, receive)
+    with pytest.raises(HTTPException) as caught:
+        asyncio.run(Uploads(Limits(1, 20)).content(request))
+    assert (caught.value.status_code, caught.value.detail) == (
+        503, "the server has ended; send it again when it is there",
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize("limits", [Limits(1, 20, uploads=3), Limits(1, 20, waiting=1)], ids=["by number", "by bytes"])

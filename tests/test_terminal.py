@@ -244,6 +244,18 @@ def test_nothing_else_prints_or_makes_a_console():
     assert makers == {"screen.py"}  # prepare/terminal.py names it as a type alone
 
 
+@pytest.mark.parametrize("name", ["stdout", "stderr"])
+def test_what_is_said_where_nobody_can_hear_it_is_no_mistake(monkeypatch, name):
+    monkeypatch.setattr(sys, name, None)  # as Python starts where a shell has closed it
+    set_up()
+    say("a line")
+    print_error("a reason")
+    screen.stdout().say("a line")
+    screen.stderr().show(screen.grid("a head"))
+    assert getattr(sys, name).name == os.devnull
+    getattr(sys, name).close()
+
+
 def test_a_command_prints_on_a_terminal_without_utf_8():
     words = ["runs", os.fsdecode(b"\xe5\xbc\xb5\xff\x1b[2J")]
     environment = os.environ | {"PYTHONIOENCODING": "ascii:strict"}

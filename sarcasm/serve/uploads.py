@@ -35,7 +35,7 @@ class Uploads:
         """All bytes of a request's body, at least one.
 
         Raises:
-            HTTPException: it is empty, too large, or too slow; worded for its sender.
+            HTTPException: it is empty, too large, or too slow, or the server ends; worded for its sender.
             ClientDisconnect: nobody is there any more.
         """
         most = self._limits.most_bytes
@@ -60,6 +60,9 @@ class Uploads:
                             self._note(deadline, n_bytes)
                 finally:
                     gave_way = self._arriving.pop(deadline, None) is None
+        except asyncio.CancelledError as error:
+            # The server has been told to end, and has waited for those who still sent.
+            raise HTTPException(503, "the server has ended; send it again when it is there", CLOSE) from error
         except TimeoutError as error:
             why = (
                 "the file came slowly, and others were waiting"

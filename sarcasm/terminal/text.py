@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import logging
 import math
+import os
 import re
 import sys
 from io import TextIOWrapper
+from pathlib import Path
 from typing import Any
 
 from sarcasm.addresses import without_password
@@ -48,6 +50,10 @@ def set_up() -> None:
 
     To be called once a process, by whoever owns it.
     """
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            # Python's stand-in for one that was closed before it began, as `>&-` does; what is said there is not heard.
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115  # for as long as it runs
     for stream in (sys.stdout, sys.stderr):
         # An ASCII or Latin-1 terminal, or a pipe in the locale C, would end the program at the first other letter.
         if isinstance(stream, TextIOWrapper):

@@ -7,7 +7,7 @@
 This package alone knows MLflow, and loads it when a run starts: importing the package is cheap.
 """
 
-from sarcasm.tracking.artifacts import Damage
+from sarcasm.tracking.artifacts import Damage, check_options
 from sarcasm.tracking.earlier import Earlier, Past, earlier, past
 from sarcasm.tracking.interrupts import Terminated, endings_raise
 from sarcasm.tracking.models import model_of_run, model_of_uri
@@ -35,6 +35,7 @@ __all__ = [
     "Terminated",
     "Tracked",
     "Tracking",
+    "check_options",
     "count_parts",
     "earlier",
     "endings_raise",

@@ -12,6 +12,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
+from sarcasm.tracking.operations import LONGEST_PARAM
+
 LARGEST_MB = 500
 """Of an artifact that is read whole; the page of a run with the sound of its clips is the largest."""
 ACCURACY = {"predictions.csv": "test/utterance/accuracy", "predictions_examples.csv": "test/example/accuracy"}
@@ -94,6 +96,24 @@ def check_decisions(rows: Sequence[Mapping[str, str]], accuracy: float | None, n
     right = sum(row["label"] == row["decision"] for row in rows) / len(rows)
     if accuracy is not None and not math.isclose(right, accuracy, abs_tol=1e-6):
         raise Damage(f"{right:.4f} of its decisions are right, and the run counted {accuracy:.4f}")
+
+
+def check_options(options: Mapping[str, Any], params: Mapping[str, str]) -> None:
+    """Stop where options are not those that a run was made with.
+
+    Args:
+        options: by their dotted keys.
+        params: as the store has them; what is not among the options, or was too long for the store, is not looked at.
+    """
+    for key, text in params.items():
+        # Passwords in addresses are hidden by a rule that may change.
+        if (
+            key in options
+            and len(text) < LONGEST_PARAM
+            and not key.startswith("tracking.")
+            and str(options[key]) != text
+        ):
+            raise Damage(f"its {key} is {options[key]!r}, and the run was made with {text!r}")
 
 
 def _is(kind: type[int] | type[float], text: str) -> bool:

@@ -8,8 +8,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from sarcasm.addresses import without_password
-from sarcasm.errors import ConfigError, TrackingError
+from sarcasm.errors import ConfigError, PackageError, TrackingError
 from sarcasm.tracking.failures import tracking_errors
+from sarcasm.tracking.locations import folder_of
 from sarcasm.tracking.options import Tracking
 from sarcasm.tracking.recorded import Recorded, find_run
 from sarcasm.tracking.store import Store, chosen, read_store
@@ -124,27 +125,43 @@ def _listed(fits: Sequence[Recorded]) -> str:
 def _fetched(run: Recorded) -> Iterator[Path]:
     if MODEL not in run.artifacts():
         raise TrackingError(f"run {run.run_id} ({run.run_name}, {run.status}) has no {MODEL}; did it finish?")
+    if folder := _here(run.store, f"{run.artifact_uri}/{MODEL}"):
+        yield folder
+        return
     with _downloaded(run.store, f"runs:/{run.run_id}/{MODEL}") as folder:
         yield folder
 
 
+def _here(store: Store, location: str) -> Path | None:
+    """The folder of this machine where a model lies, if one does; a server's word is not taken for that."""
+    folder = None if store.is_server else folder_of(location)
+    return folder if folder and folder.is_dir() else None
+
+
 @contextmanager
 def _downloaded(store: Store, uri: str) -> Iterator[Path]:
-    """What lies on this machine is used where it lies, as weights may be large."""
+    """What lies on this machine is used where it lies, as weights may be large; what is fetched goes by its uri."""
     from mlflow.artifacts import download_artifacts
 
     with tempfile.TemporaryDirectory() as temporary:
-        aside = temporary if store.is_server else None
         try:
             with tracking_errors(store.uri, f"fetch the model {uri}"):
                 place = _registered(store, uri) if uri.startswith("models:/") else uri
-                path = download_artifacts(artifact_uri=place, dst_path=aside, tracking_uri=store.client.tracking_uri)
+                # Without a folder that is told, MLflow makes one, and leaves it behind.
+                folder = _here(store, place) or Path(
+                    download_artifacts(place, dst_path=temporary, tracking_uri=store.client.tracking_uri)
+                )
         except OSError as error:
             shown = without_password(store.uri)
             raise TrackingError(
                 f"there is no model {uri} in {shown} ({error}); sarcasm runs list names the runs"
             ) from error
-        yield Path(path)
+        try:
+            yield folder
+        except PackageError as error:
+            if folder.is_relative_to(temporary):
+                raise PackageError(str(error).replace(str(folder), uri)) from error
+            raise
 
 
 def _registered(store: Store, uri: str) -> str:

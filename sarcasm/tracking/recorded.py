@@ -21,6 +21,7 @@ from sarcasm.tracking.artifacts import (
     LARGEST_MB,
     Damage,
     check_decisions,
+    check_options,
     json_of,
     n_decided,
     rows_of,
@@ -184,9 +185,12 @@ class Recorded:
         """Every option by its dotted key, whole.
 
         Raises:
-            TrackingError: see `json`.
+            TrackingError: see `json`; or it holds other options than the run was made with.
         """
-        return self.json("params.json")
+        options = self.json("params.json")
+        with self.reading("params.json"):
+            check_options(options, self.params)
+        return options
 
     def overrides(self) -> list[str]:
         """What was typed for it, OPTION=VALUE each.
