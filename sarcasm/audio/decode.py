@@ -16,6 +16,11 @@ from sarcasm.files import START_BYTES, stand_in
 
 FLAC_TOTAL_PLACE = 21
 """Of the number of samples in the header, 36 bits behind 4 others (RFC 9639, section 8.2)."""
+CONTAINERS = {
+    "an MP4": (4, b"ftyp"), "a Matroska or WebM": (0, b"\x1a\x45\xdf\xa3"), "an AVI": (8, b"AVI "),
+    "an FLV": (0, b"FLV\1"),
+}  # fmt: skip
+"""Name -> where in a file its mark stands, and what it is."""
 FLAC_RATE_PLACE, FLAC_HEAD_BYTES = 18, 4
 """Of the sample rate in the header, 20 bits; and of what a frame begins with."""
 FLAC_RATES = {
@@ -221,6 +226,11 @@ class Decoding:
                 raise fault from unknown
             if isinstance(fault, CannotOpen) and fault.is_known:
                 raise Fault(f"cannot be decoded ({fault}); {AGAIN}") from unknown
+            if container := self._container():
+                raise Fault(
+                    f"is truncated or damaged: it begins as {container} does, and no sound can be found in it"
+                    f" ({unknown}); {AGAIN}"
+                ) from unknown
             reason = fault or "Format not recognised"
             raise UnknownFormat(
                 f"is not audio that libsndfile knows ({reason}); convert it to WAV, with ffmpeg say", str(unknown)
@@ -230,6 +240,12 @@ class Decoding:
         if track.loss and not track.is_video:
             raise Fault(f"is damaged: {track.loss}; {AGAIN}")
         return Sound(track.samples, track.sample_rate, track.n_frames, track.condition, track.loss)
+
+    def _container(self) -> str:
+        """What the file begins as, if that is a container that FFmpeg knows; "" otherwise."""
+        self.file.seek(0)
+        start = self.file.read(12)
+        return next((name for name, (place, mark) in CONTAINERS.items() if start[place:].startswith(mark)), "")
 
     def _buffered(self) -> io.BufferedReader:
         """The same file, for many small steps."""
