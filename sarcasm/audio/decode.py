@@ -228,8 +228,8 @@ class Decoding:
                 raise Fault(f"cannot be decoded ({fault}); {AGAIN}") from unknown
             if container := self._container():
                 raise Fault(
-                    f"is truncated or damaged: it begins as {container} does, and no sound can be found in it"
-                    f" ({unknown}); {AGAIN}"
+                    f"begins as {container} does, but no sound is found in it: it {unknown}. Either it has none, or it is"
+                    f" truncated or damaged; {AGAIN}"
                 ) from unknown
             reason = fault or "Format not recognised"
             raise UnknownFormat(
