@@ -228,8 +228,8 @@ class Decoding:
                 raise Fault(f"cannot be decoded ({fault}); {AGAIN}") from unknown
             if container := self._container():
                 raise Fault(
-                    f"begins as {container} does, but no sound is found in it: it {unknown}. Either it has none, or it is"
-                    f" truncated or damaged; {AGAIN}"
+                    f"begins as {container} does, but no sound is found in it: it {unknown}. Either it has none, or it"
+                    f" is truncated or damaged; {AGAIN}"
                 ) from unknown
             reason = fault or "Format not recognised"
             raise UnknownFormat(
