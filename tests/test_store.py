@@ -256,7 +256,10 @@ def test_the_environment_chooses_the_experiment_unless_the_option_does(
         pass
     client = open_here(project=tracked_project).client
     for run_id in (tracked.run_id, child.run_id):
-        assert client.get_experiment(client.get_run(run_id).info.experiment_id).name == chosen
+        run = client.get_run(run_id)
+        assert client.get_experiment(run.info.experiment_id).name == chosen
+        # The store is a copy of one that was made elsewhere, and nothing is written there.
+        assert run.info.artifact_uri.startswith(f"{tracked_project}/mlruns/")
 
 
 @pytest.mark.parametrize(

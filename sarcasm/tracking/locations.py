@@ -70,8 +70,10 @@ def moved_experiments(connection: sqlite3.Connection, root: Path) -> dict[int, t
     """
     candidates, roots = {}, set()
     for number, name, location, is_ours in connection.execute(
+        # The first experiment, Default, comes with the file: until a run is in it, nobody has chosen its place.
         "SELECT experiment_id, name, artifact_location, EXISTS (SELECT 1 FROM experiment_tags t"
-        " WHERE t.experiment_id = e.experiment_id AND t.key = ?) FROM experiments e",
+        " WHERE t.experiment_id = e.experiment_id AND t.key = ?) OR (experiment_id = 0 AND NOT EXISTS"
+        " (SELECT 1 FROM runs r WHERE r.experiment_id = e.experiment_id)) FROM experiments e",
         (KIND_TAG,),
     ):
         old = folder_of(location or "")
