@@ -4,6 +4,7 @@ import json
 import logging
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -25,6 +26,10 @@ pytest_plugins = [f"tests.{kind}_fixtures" for kind in FIXTURES]
 # A machine that is busy with something else is no fault of what is tested.
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("unhurried")
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell lets what it starts in the background ignore Ctrl-C, and all that this starts in turn; tests send it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 RunTrain = Callable[..., subprocess.CompletedProcess[str]]
 
