@@ -443,13 +443,12 @@ def test_a_chunk_that_an_avi_lost_is_told(tmp_path, place, mask):
     assert complaint(bytes(content), tmp_path).startswith("is damaged: 1 damaged packets left out")
 
 
-@pytest.mark.parametrize(
-    ("container", "codec", "kind"), [("mp4", "aac", "an MP4"), ("matroska", "aac", "a Matroska or WebM")]
-)
-def test_a_container_that_was_cut_before_its_sound_is_truncated(tmp_path, container, codec, kind):
-    fault = complaint(packed(container, codec)[:200], tmp_path)
-    assert fault.startswith(f"begins as {kind} does, but no sound is found in it: it ")
-    assert fault.endswith(f"Either it has none, or it is truncated or damaged; {AGAIN}")
+def test_a_container_that_was_cut_before_its_sound_is_truncated(tmp_path):
+    fault = complaint(packed("mp4", "aac")[:200], tmp_path)
+    assert fault.startswith(
+        "is truncated or damaged: it begins as an MP4 does, and is no video that FFmpeg can read, or"
+    )
+    assert fault.endswith(AGAIN)
 
 
 def test_an_unknown_file_is_named_with_what_ffmpeg_says(tmp_path):

@@ -9,7 +9,7 @@ import io
 from dataclasses import dataclass, replace
 
 from sarcasm.audio import ffmpeg, libsndfile, mpeg, ogg
-from sarcasm.audio.faults import AGAIN, Fault, UnknownFormat
+from sarcasm.audio.faults import AGAIN, Fault, UnknownFormat, Unreadable
 from sarcasm.audio.libsndfile import CannotDecode, CannotOpen, Convert, Overwritten, Part, Sound
 from sarcasm.audio.sizes import announced, plain_samples
 from sarcasm.files import START_BYTES, stand_in
@@ -226,10 +226,9 @@ class Decoding:
                 raise fault from unknown
             if isinstance(fault, CannotOpen) and fault.is_known:
                 raise Fault(f"cannot be decoded ({fault}); {AGAIN}") from unknown
-            if container := self._container():
+            if isinstance(unknown, Unreadable) and (container := self._container()):
                 raise Fault(
-                    f"begins as {container} does, but no sound is found in it: it {unknown}. Either it has none, or it"
-                    f" is truncated or damaged; {AGAIN}"
+                    f"is truncated or damaged: it begins as {container} does, and {unknown}; {AGAIN}"
                 ) from unknown
             reason = fault or "Format not recognised"
             raise UnknownFormat(

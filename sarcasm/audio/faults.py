@@ -19,3 +19,7 @@ class UnknownFormat(Fault):
     def __init__(self, text: str, reason: str = "") -> None:
         super().__init__(text)
         self.reason = reason or text
+
+
+class Unreadable(UnknownFormat):
+    """FFmpeg cannot read it, whatever it begins as."""

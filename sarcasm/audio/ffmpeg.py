@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from sarcasm.audio.condition import Condition, ConditionMeter
 from sarcasm.audio.containers import Structure, look
-from sarcasm.audio.faults import Fault, UnknownFormat
+from sarcasm.audio.faults import Fault, UnknownFormat, Unreadable
 from sarcasm.audio.length import LONGEST_SECONDS, too_long
 from sarcasm.audio.libsndfile import Convert, joined, refuse_impossible, refuse_none, refuse_rate
 
@@ -110,9 +110,9 @@ def read_sound(
             resampler = _Resampler(rate, speechnorm)
             return _read(file, container, resampler, is_video, longest_seconds, convert)
     except av.FFmpegError as error:
-        raise UnknownFormat(f"is no video that FFmpeg can read, or a damaged one ({error.strerror})") from error
+        raise Unreadable(f"is no video that FFmpeg can read, or a damaged one ({error.strerror})") from error
     except PYAV_STUMBLES as error:
-        raise UnknownFormat(f"is no video that FFmpeg can read, or a damaged one ({error})") from error
+        raise Unreadable(f"is no video that FFmpeg can read, or a damaged one ({error})") from error
 
 
 def _is_video(container: InputContainer) -> bool:
